@@ -1,0 +1,69 @@
+# Needs GNU make, git and Python 3.11 or newer; everything else comes with `make setup`.
+# `make PYTHON=python3.12 setup` chooses the interpreter of a new .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CONSTRAINTS := .ci/constraints.txt
+READY := $(VENV)/.ready
+# There while an installation runs. Found at the start of one, it says that the last died half-way.
+UNFINISHED := $(VENV)/.unfinished
+# Wheels only: nothing here may need a compiler, and a missing wheel should say so at once.
+PIP = $(1)/bin/python -m pip --disable-pip-version-check install --quiet --only-binary=:all:
+EVERYTHING := -e '.[all]' --group dev
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup demo test check bench lab clean constraints
+
+define require-python
+$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+  echo "wam_widgets needs Python 3.11 or newer; $(PYTHON) is: $$($(PYTHON) --version 2>&1)." \
+    "Name another: make PYTHON=python3.11 setup"; exit 1; }
+endef
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## make .venv with everything in it (quick when nothing changed)
+
+$(READY): pyproject.toml $(CONSTRAINTS)
+	@$(call require-python)
+	@if [ -e $(UNFINISHED) ]; then echo "The last set-up died half-way: starting afresh."; rm -rf $(VENV); fi
+	@mkdir -p $(VENV) && touch $(UNFINISHED) && rm -f $@
+	@echo "Installing into $(VENV): some minutes the first time."
+	@[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
+	@$(call PIP,$(VENV)) --constraint $(CONSTRAINTS) --upgrade pip # `--group` needs pip 25.1
+	@$(call PIP,$(VENV)) --constraint $(CONSTRAINTS) $(EVERYTHING)
+	@mv $(UNFINISHED) $@ && touch $@
+
+demo: setup ## explain the sample photos and write demo/index.html
+	@$(BIN)/python -m wam_widgets demo
+
+test: setup ## run the tests on the cores there are
+	@$(BIN)/python -m pytest --numprocesses=logical --maxprocesses=8 --dist=worksteal
+
+check: setup ## lint, format, types and layers, without changing a file
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: setup ## measure against the bare model passes and Captum
+	@$(BIN)/python -m tests.benchmarks
+
+lab: setup ## open the lessons in JupyterLab
+	@$(BIN)/jupyter lab notebooks
+
+clean: ## remove outputs and caches (.venv stays: remove it by hand)
+	@rm -rf demo bench dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	@find wam_widgets tests notebooks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The one place that names the tested torch. Local version suffixes ("+cpu") go: they exist on no other machine.
+constraints: ## resolve every package anew and pin what came (.ci/constraints.txt)
+	@$(call require-python)
+	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && $(PYTHON) -m venv "$$fresh" && \
+	$(call PIP,"$$fresh") --upgrade pip && \
+	$(call PIP,"$$fresh") torch==2.13.0 $(EVERYTHING) && \
+	"$$fresh/bin/python" -m pip freeze --all --exclude-editable | sed 's/+.*//' > "$$fresh/pins" && \
+	{ echo '# Every package as tested, on Python 3.11. Written by `make constraints`.'; cat "$$fresh/pins"; } > $(CONSTRAINTS)

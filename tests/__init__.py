@@ -1,0 +1,1 @@
+"""Tests: they mirror the package, and a test's name is the sentence that it checks."""

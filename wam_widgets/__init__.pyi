@@ -1,0 +1,19 @@
+# The one list of public names: lazy_loader reads it at run time, type checkers and editors read it as a stub.
+from . import attribution as attribution
+from . import plots as plots
+from . import samples as samples
+from . import transform as transform
+from .attribution import Contrast as Contrast
+from .attribution import Explanation as Explanation
+from .attribution import Score as Score
+from .attribution import explain as explain
+from .attribution import gradcam as gradcam
+from .attribution import load as load
+from .plots import plot as plot
+from .transform import Coefficients as Coefficients
+from .transform import Grid as Grid
+from .transform import decompose as decompose
+from .transform import pull_back as pull_back
+from .transform import reconstruct as reconstruct
+
+__version__: str

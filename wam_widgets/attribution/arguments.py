@@ -1,0 +1,181 @@
+"""What is checked before any pass: every argument of `explain` that can't be right says so here."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import TypeGuard
+
+import torch
+from torch import Tensor
+
+from wam_widgets.transform import Grid
+from wam_widgets.transform.wavelet import nearest
+
+from .averages import MOST_GROUPS, Budget
+from .passes import Model
+from .paths import MOST_COPIES, SEGMENTS, Rule
+
+
+def require_model(model: object) -> None:
+    """Raise unless the model can be called."""
+    if not callable(model):
+        raise TypeError(f"`model` must be callable; got {type(model).__name__}. Pass a torch.nn.Module or a function.")
+
+
+def require_finite(signal: Tensor) -> Tensor:
+    """Return the signal if it holds no NaN or inf, else say how many and where the first is."""
+    if signal.is_meta or bool(torch.isfinite(signal).all()):
+        return signal
+    bad = (~torch.isfinite(signal)).nonzero()
+    raise ValueError(
+        f"`signal` must be finite; got {len(bad)} NaN or inf value(s), the first in item {int(bad[0, 0])} at index "
+        f"{tuple(bad[0, 1:].tolist())}. Pass e.g. `torch.nan_to_num(signal)`."
+    )
+
+
+def require_one_of(name: str, value: object, known: tuple[str, ...]) -> None:
+    """Raise unless `value` is one of the known words; give the nearest."""
+    if value not in known:
+        raise ValueError(
+            f"`{name}` must be one of {', '.join(map(repr, known))}; got {value!r}.{nearest(str(value), known)}"
+        )
+
+
+def require_belongs(method: str, **given: object) -> None:
+    """Refuse options that the method would ignore."""
+    used = {
+        "saliency": {"aggregate"},
+        "smoothgrad": {"noise", "aggregate", "tolerance"},
+        "integrated_gradients": {"baseline", "rule", "tolerance"},
+    }
+    for name, value in given.items():
+        if value is None or (name == "aggregate" and value == "mean") or name in used[method]:
+            continue
+        owners = " or ".join(repr(owner) for owner, names in used.items() if name in names)
+        raise ValueError(
+            f"`{name}` belongs to method {owners}; got {name}={value if not isinstance(value, Tensor) else 'a tensor'} "
+            f"with method {method!r}. Leave it out, or pass `method={owners}`."
+        )
+
+
+def require_budget(method: str, rule: Rule, samples: object, max_samples: object, tolerance: object) -> Budget:
+    """Return how many passes to begin with, how many to make at most, and the error to reach."""
+    if tolerance is not None and not (_is_number(tolerance) and math.isfinite(tolerance) and tolerance > 0):
+        raise ValueError(f"`tolerance` must be a positive number; got {tolerance!r}. Pass e.g. `tolerance=0.05`.")
+    if samples == "auto":
+        if tolerance is None and method != "saliency":
+            raise ValueError("`samples='auto'` needs a tolerance to stop at; got none. Pass e.g. `tolerance=0.05`.")
+        start = 1
+    else:
+        start = _require_count("samples", samples)
+    most = _require_count("max_samples", max_samples)
+    if method == "saliency":
+        return Budget(1, 1, None)
+    fewest = 1
+    if method == "integrated_gradients":
+        fewest = {"trapezoid": 2, "adaptive": len(SEGMENTS) - 1}.get(rule, 1)
+    elif tolerance is not None:
+        fewest = MOST_GROUPS
+    name, limit = ("samples", start) if tolerance is None else ("max_samples", most)
+    if limit < fewest:
+        how = f"rule={rule!r}" if method == "integrated_gradients" else f"a tolerance and method={method!r}"
+        raise ValueError(f"`{name}` must be at least {fewest} with {how}; got {limit}. Pass e.g. `{name}=100`.")
+    return Budget(start if tolerance is None else min(max(start, fewest), most), most, tolerance)
+
+
+def _require_count(name: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        allowed = " or 'auto'" if name == "samples" else ""
+        raise TypeError(f"`{name}` must be a whole number{allowed}; got {value!r}. Pass e.g. `{name}=25`.")
+    if not 1 <= value <= MOST_COPIES:
+        raise ValueError(f"`{name}` must be from 1 to {MOST_COPIES}; got {value}. Pass e.g. `{name}=25`.")
+    return value
+
+
+def require_noise(noise: object, published: float) -> float:
+    """Return the noise as a fraction of the range, the published one by default."""
+    if noise is None:
+        return published
+    if not _is_number(noise) or not (math.isfinite(noise) and noise >= 0):
+        raise ValueError(
+            f"`noise` must be a fraction of the item's range, zero or more; got {noise!r}. Pass e.g. `noise=0.25`, or "
+            f"None for the published {published:g}."
+        )
+    return float(noise)
+
+
+def require_seeds(seed: object, items: int) -> tuple[int, ...]:
+    """Return one seed per item."""
+    seeds = (seed,) * items if isinstance(seed, int) else tuple(seed) if isinstance(seed, Sequence) else ()
+    if len(seeds) != items or any(isinstance(each, bool) or not isinstance(each, int) or each < 0 for each in seeds):
+        raise ValueError(
+            f"`seed` must be a whole number from 0, or one per item ({items}); got {seed!r}. Pass e.g. `seed=0`."
+        )
+    return seeds
+
+
+def require_precision(precision: object) -> torch.dtype | None:
+    """Return the dtype to run the model in under autocast, or None."""
+    if precision in {None, "bfloat16", torch.bfloat16}:
+        return None if precision is None else torch.bfloat16
+    raise ValueError(
+        f"`precision` must be None (the signal's own) or 'bfloat16'; got {precision!r}. For double precision, pass "
+        f"`signal.double()` and a model in float64."
+    )
+
+
+def require_batch_size(batch_size: object) -> int | str:
+    """Return a number of passes, or "auto"."""
+    if batch_size == "auto":
+        return "auto"
+    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+        raise ValueError(f"`batch_size` must be 'auto' or at least 1; got {batch_size!r}. Pass e.g. `batch_size=4`.")
+    return batch_size
+
+
+def require_labels(labels: Sequence[str] | None, model: Model) -> tuple[str, ...] | None:
+    """Return the names of the output's columns, from the model if it has them."""
+    found = getattr(model, "labels", None) if labels is None else labels
+    if isinstance(found, Sequence) and not isinstance(found, str) and all(isinstance(each, str) for each in found):
+        return tuple(found)
+    if labels is not None:
+        raise TypeError(
+            f"`labels` must be one name per column of the output; got {type(labels).__name__}. "
+            f"Pass e.g. `labels=['cat', 'dog']`."
+        )
+    return None
+
+
+def require_grid(grid: Grid | None, space: int) -> Grid:
+    """Return what the axes mean, steps of one sample by default."""
+    if grid is not None and len(grid.axes) != space:
+        raise ValueError(
+            f"`grid` must describe the signal's {space} spatial axes; got {len(grid.axes)}: {grid.axes}. "
+            f"Pass e.g. `Grid.default({space})`."
+        )
+    return grid or Grid.default(space)
+
+
+def require_progress(progress: object) -> None:
+    """Raise unless it is None, False or callable."""
+    if progress is not None and progress is not False and not callable(progress):
+        raise TypeError(
+            f"`progress` must be None, False or a callable of (passes done, passes planned); got {progress!r}. "
+            f"Pass e.g. `progress=print`."
+        )
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def describe_baseline(baseline: object) -> object:
+    """Name a baseline as a file's header can hold it; a tensor is kept beside it."""
+    return "tensor" if isinstance(baseline, Tensor) else 0.0 if baseline is None else baseline
+
+
+def describe(score: object) -> str:
+    """Name a score: a dataclass by its repr, a function by its name, never by an address in memory."""
+    return repr(score) if dataclasses.is_dataclass(score) else getattr(score, "__name__", type(score).__name__)

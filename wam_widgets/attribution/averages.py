@@ -1,0 +1,273 @@
+"""The mean gradient: over noisy copies, or along a line, to a tolerance if one is asked for."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from wam_widgets.transform import pull_back
+
+from .explanation import Aggregate, completeness_unit
+from .passes import Model, Plan, Scored, SubBatch, Sums, run, run_model
+from .paths import SEGMENTS, Line, NoisyCopies, Rule
+from .progress import Meter
+from .score import Score, columns_of, require_classes, require_rows, score_of
+from .uncertainty import FEWEST_GROUPS, GroupMeans, relative_error
+
+#: More groups tell the standard errors more precisely, and cost memory: sixteen know them to a fifth.
+MOST_GROUPS = 16
+
+#: Group means may take this many bytes (1 GiB); for larger signals there are fewer.
+GROUPS_MEMORY = 2**30
+
+
+@dataclass(slots=True, eq=False)
+class Runner:
+    """A model with what is asked of it, how many passes at once, and who is told.
+
+    Parameters
+    ----------
+    scored : Scored
+        The model and its score.
+    sub_batch : SubBatch
+        How many passes to run at once.
+    meter : Meter
+        Who is told.
+    stopped : bool
+        Whether the work was stopped or interrupted.
+    """
+
+    scored: Scored
+    sub_batch: SubBatch
+    meter: Meter
+    stopped: bool = False
+
+    def run(self, plan: Plan, inputs: Callable[[Plan], Tensor], sums: list[Sums]) -> bool:
+        """Run a plan (see `passes.run`) and return whether it may go on."""
+        self.meter.expect(len(plan))
+        self.stopped = not run(plan, inputs, self.scored, sums, sub_batch=self.sub_batch, after=self.meter.advance)
+        return not self.stopped
+
+    def forward(self, plan: Plan, inputs: Callable[[Plan], Tensor], like: Tensor) -> Tensor:
+        """Return the scores of the inputs of a plan, shape (pass,), without gradients, in the dtype of `like`."""
+        step = self.sub_batch.size
+        parts = [plan[at : at + step] for at in range(0, len(plan), step)]
+        items = [torch.as_tensor(part.item, device=like.device) for part in parts]
+        pairs = zip(parts, items, strict=True)
+        return torch.cat([self.scored.values(inputs(part), item)[1].to(like.dtype) for part, item in pairs])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Average:
+    r"""What the passes came to.
+
+    Parameters
+    ----------
+    gradient : Tensor, shape (item, channel, \\*space)
+        The mean gradient.
+    passes : Tensor, shape (item,)
+        How many it is the mean of.
+    groups : GroupMeans or None
+        Means over groups of copies.
+    baseline_score : Tensor, shape (item,), or None
+        The score where the line begins.
+    settings : dict
+        What else is worth noting.
+    """
+
+    gradient: Tensor
+    passes: Tensor
+    groups: GroupMeans | None
+    baseline_score: Tensor | None
+    settings: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How many passes per item to begin with, how many to make at most, and the relative error to reach."""
+
+    start: int
+    most: int
+    tolerance: float | None
+
+
+def look(
+    model: Model, signal: Tensor, wanted: Score | Tensor | None, precision: torch.dtype | None, step: int
+) -> tuple[Tensor | None, Score | Tensor, Tensor]:
+    """Run the model on the signal itself: its output, what is explained of it, and the score of that."""
+    if isinstance(wanted, torch.Tensor):
+        wanted = wanted.to(signal.device)
+    outputs, scores = [], []
+    for part in torch.arange(len(signal), device=signal.device).split(step):
+        output = run_model(model, signal[part], precision)
+        if callable(wanted):
+            scores.append(score_of(output, wanted, part))
+        try:
+            found = columns_of(output)
+        except (TypeError, ValueError):
+            if not callable(wanted):
+                raise
+            continue
+        require_rows(found, len(part))
+        outputs.append(found.float() if precision is not None else found)
+    output = torch.cat(outputs).detach() if outputs else None
+    if callable(wanted):
+        return output, wanted, torch.cat(scores).detach().to(signal.dtype)
+    assert output is not None  # noqa: S101  # columns_of raised otherwise
+    column = output.argmax(1) if wanted is None else require_classes(wanted, output.shape[1])
+    return output, column, output.gather(1, column[:, None])[:, 0].to(signal.dtype)
+
+
+def over_copies(
+    runner: Runner, copies: NoisyCopies, budget: Budget, reduce: Callable[[Tensor], Tensor] | None
+) -> Average:
+    """Average gradients over noisy copies, with more copies until the tolerance is met."""
+    signal, items, tolerance = copies.signal, len(copies.signal), budget.tolerance
+    groups = _count_groups(signal, budget.start)
+    sums = [Sums.zeros(groups, signal)]
+    if reduce is not None:
+        sums.append(Sums.zeros(groups, reduce(signal), reduce))
+    first, last = np.zeros(items, np.int64), np.full(items, budget.start)
+    while True:
+        go_on = runner.run(copies.plan(first, last, groups), copies.inputs, sums)
+        if not go_on or tolerance is None:
+            break
+        # The squared error falls with the number of copies; a tenth more than foreseen saves a round of few.
+        error = relative_error(sums[0]).double().cpu().numpy()
+        needed = np.where(
+            error > tolerance, np.ceil(np.minimum(1.1 * last * (error / tolerance) ** 2, budget.most)), last
+        )
+        first, last = last, np.maximum(last, np.minimum(needed.astype(np.int64), 4 * last))
+        if (first == last).all():
+            break
+    count = sums[0].weight.sum(0)
+    if (count == 0).any():
+        raise KeyboardInterrupt("Stopped before every item had a complete pass.")
+    settings: dict[str, Any] = {"groups": groups}
+    if tolerance is not None and not runner.stopped:
+        settings["error_reached"] = relative_error(sums[0]).tolist()
+        _warn_if_missed(tolerance, max(settings["error_reached"]), "standard error", int(count.max()))
+    if groups < min(MOST_GROUPS, budget.start) and budget.start >= FEWEST_GROUPS:
+        settings["groups_limited_by"] = f"memory, {GROUPS_MEMORY} bytes"
+    gradient = sums[0].values.sum(0) / _per_item(count, signal)
+    groups_kept = _group_means(sums[-1], wanted=reduce is not None)
+    return Average(gradient, torch.as_tensor(count.astype(np.int64)), groups_kept, None, settings)
+
+
+def along_the_line(runner: Runner, line: Line, budget: Budget, rule: Rule, score: Tensor) -> Average:
+    """Average gradients along the line, by a fixed rule or an adaptive one."""
+    if rule == "adaptive":
+        return _adaptively(runner, line, budget, score)
+    sums = Sums.zeros(1, line.signal)
+    if not runner.run(line.plan(rule, budget.start), line.inputs, [sums]):
+        raise KeyboardInterrupt("Stopped before the rule was complete; a part of it has no meaning.")
+    start = runner.forward(line.ends(0.0), line.inputs, line.signal)
+    return Average(sums.values[0], torch.full((len(line.signal),), budget.start), None, start, {})
+
+
+def _adaptively(runner: Runner, line: Line, budget: Budget, score: Tensor) -> Average:
+    """Put passes into the segments of the line where they are missed most, until the gap is within the tolerance.
+
+    A segment's integral should be the difference of the score between its ends, so that every segment knows its own
+    gap. It is not enough that their sum is small, which happens by luck (gaps have signs): the root of the sum of
+    their squares has to be, too.
+    """
+    signal, items, segments = line.signal, len(line.signal), len(SEGMENTS) - 1
+    most = budget.start if budget.tolerance is None else budget.most
+    lengths = np.diff(SEGMENTS)
+    ends = runner.forward(line.ends(*SEGMENTS[:-1]), line.inputs, signal).reshape(segments, items)
+    differences = torch.diff(torch.cat([ends, score[None]]), dim=0).double().cpu().numpy()
+    unit = completeness_unit(score, ends[0]).double().cpu().numpy()
+    allowed = (budget.tolerance or 0) * unit
+
+    sums = Sums.zeros(segments, signal)
+    first, last = np.zeros((segments, items), np.int64), np.ones((segments, items), np.int64)
+    while True:
+        go_on = runner.run(line.segment_plan(first, last), line.inputs, [sums])
+        if (sums.weight == 0).any():
+            raise KeyboardInterrupt("Stopped before every part of the line had a pass.")
+        shares = torch.as_tensor(lengths[:, None] / sums.weight, dtype=signal.dtype, device=signal.device)
+        along = torch.einsum("gin,in->gi", sums.values.flatten(2), (signal - line.baseline).flatten(1)) * shares
+        gaps = along.double().cpu().numpy() - differences
+        error = np.maximum(np.abs(gaps.sum(0)), np.sqrt(np.square(gaps).sum(0)))
+        first, last = last, _refined(last, gaps, error > allowed, allowed, most)
+        if not go_on or (first == last).all():
+            break
+    if budget.tolerance is not None and not runner.stopped:
+        _warn_if_missed(
+            budget.tolerance, float((error / unit).max()), "completeness gap", int(sums.weight.sum(0).max())
+        )
+    gradient = (sums.values * _per_item(shares, signal)).sum(0)
+    passes = torch.as_tensor(sums.weight.sum(0).astype(np.int64))
+    return Average(gradient, passes, None, ends[0], {"error_reached": (error / unit).tolist()})
+
+
+def _refined(
+    points: NDArray[np.int64],
+    gaps: NDArray[np.float64],
+    unfinished: NDArray[np.bool_],
+    allowed: NDArray[np.float64],
+    most: int,
+) -> NDArray[np.int64]:
+    """Triple the points of the segments whose gaps matter, shape (segment, item), within what is left to spend."""
+    refined = points.copy()
+    for item in np.flatnonzero(unfinished):
+        left = most - int(points[:, item].sum())
+        remaining = float(np.square(gaps[:, item]).sum())
+        for segment in np.argsort(-np.abs(gaps[:, item]), kind="stable"):
+            if remaining <= (allowed[item] / 2) ** 2 or left == 0:
+                break
+            more = min(2 * int(points[segment, item]), left)
+            refined[segment, item] += more
+            left -= more
+            remaining -= gaps[segment, item] ** 2
+    return refined
+
+
+def reducer(aggregate: Aggregate, wavelet: str | None, level: int, mode: str) -> Callable[[Tensor], Tensor] | None:
+    """Return what an aggregate that isn't linear does to the gradients of a sub-batch; None for the plain mean."""
+    if aggregate == "mean":
+        return None
+    measure = torch.abs if aggregate == "mean_abs" else torch.square
+    return lambda gradient: measure(pull_back(gradient, wavelet, level=level, mode=mode).flatten())
+
+
+def _count_groups(signal: Tensor, samples: int) -> int:
+    """Return how many group means to keep: 16, or as many as there are copies, or as fit; one if that is below 8."""
+    fitting = GROUPS_MEMORY // (signal.numel() * signal.element_size())
+    groups = min(MOST_GROUPS, samples, fitting)
+    return groups if groups >= FEWEST_GROUPS else 1
+
+
+def _group_means(sums: Sums, *, wanted: bool) -> GroupMeans | None:
+    """Turn the sums into means, in place; None where they are too few for a standard error and not wanted else."""
+    values, weight = sums.values, sums.weight
+    if (weight == 0).any():  # stopped early: what there is, as one group
+        values, weight = values.sum(0, keepdim=True), weight.sum(0, keepdims=True)
+    if len(weight) < FEWEST_GROUPS and not wanted:
+        return None
+    counts = torch.as_tensor(weight, dtype=values.dtype, device=values.device)
+    return GroupMeans(values.div_(_per_item(counts, values[0])), counts)
+
+
+def _per_item(numbers: Tensor | NDArray[np.float64], like: Tensor) -> Tensor:
+    """Give numbers, shape (…, item), the axes that multiply a tensor shaped as `like`, (item, …), from the left."""
+    given = torch.as_tensor(numbers, dtype=like.dtype, device=like.device)
+    return given.reshape(*given.shape, *[1] * (like.ndim - 1))
+
+
+def _warn_if_missed(tolerance: float, error: float, what: str, passes: int) -> None:
+    if error > tolerance:
+        warnings.warn(
+            f"The tolerance {tolerance:g} was not met after {passes} passes: the relative {what} is {error:.2g}. "
+            f"Raise `max_samples`, or accept it with `tolerance={error:.2g}`.",
+            RuntimeWarning,
+            stacklevel=4,
+        )

@@ -1,0 +1,232 @@
+"""The main call: model and signal in, explanation out."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Sequence
+from typing import Any, Literal, get_args
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from wam_widgets.transform import Grid
+from wam_widgets.transform.grid import dimensions, require_signal
+from wam_widgets.transform.wavelet import find_wavelet, require_level, require_mode
+
+from .arguments import (
+    describe,
+    describe_baseline,
+    require_batch_size,
+    require_belongs,
+    require_budget,
+    require_finite,
+    require_grid,
+    require_labels,
+    require_model,
+    require_noise,
+    require_one_of,
+    require_precision,
+    require_progress,
+    require_seeds,
+)
+from .averages import Runner, along_the_line, look, over_copies, reducer
+from .explanation import Aggregate, Explanation, Method
+from .passes import Model, Scored, sub_batch_for, undisturbed
+from .paths import Line, NoisyCopies, Rule, make_baseline, require_rule
+from .progress import Meter, Progress
+from .score import Score, require_target
+
+#: A fixed rule that misses more of the score's difference than this says so.
+GAP_WORTH_A_WARNING = 0.05
+
+
+def explain(
+    model: Model,
+    signal: Float[Tensor, "item channel *space"],
+    target: int | Sequence[int] | Tensor | Score | None = None,
+    *,
+    method: Method = "smoothgrad",
+    wavelet: str | None = "haar",
+    level: int = 3,
+    mode: str = "reflect",
+    samples: int | Literal["auto"] = 25,
+    max_samples: int = 400,
+    noise: float | None = None,
+    baseline: float | Tensor | Literal["blur", "mean"] | None = None,
+    rule: Rule | None = None,
+    aggregate: Aggregate = "mean",
+    tolerance: float | None = None,
+    batch_size: int | Literal["auto"] = "auto",
+    precision: Literal["bfloat16"] | torch.dtype | None = None,
+    seed: int | Sequence[int] = 0,
+    labels: Sequence[str] | None = None,
+    grid: Grid | None = None,
+    progress: Progress | Literal[False] | None = None,
+) -> Explanation:
+    r"""Explain a model's score by the wavelet coefficients of its input.
+
+    The score is differentiated with respect to the signal, averaged over passes, and carried to wavelet coefficients
+    at the end: the model never sees a wavelet, and another one can be chosen afterwards (`Explanation.view`).
+
+    Parameters
+    ----------
+    model : callable
+        From a signal, (item, channel, \\*space), to an output: a tensor (item, column), an object with `.logits`, or a
+        tuple that starts with one of them. A `torch.nn.Module` is put into evaluation mode during the call and left as
+        it was; one that is hidden inside another callable isn't found: put that into evaluation mode yourself.
+    signal : Tensor, shape (item, channel, \\*space)
+        Sound, images or volumes, float32 or float64, as the model takes them.
+    target : None, int, sequence of int, Tensor or callable
+        What to explain: the column of the output with the largest value; that column for every item; one per item; or
+        any differentiable callable from the model's output to one number per item, such as `Contrast(281, 207)`.
+    method : {"smoothgrad", "saliency", "integrated_gradients"}
+        The mean gradient over noisy copies of the signal (eq. 2 of the paper), at the signal (eq. 1), or along the
+        line from a baseline, times the difference from it (eq. 3).
+    wavelet : str or None
+        Any discrete wavelet of PyWavelets; None for the signal's own samples: the pixel-domain methods.
+    level : int
+        Number of decompositions.
+    mode : {"reflect", "zero", "symmetric", "periodic", "constant"}
+        How the signal is continued beyond its border, where its own coefficients are needed.
+    samples : int or "auto"
+        Number of noisy copies or points on the line, per item. With a tolerance, how many to begin with.
+    max_samples : int
+        With a tolerance, where to give up.
+    noise : float, optional
+        Standard deviation of the noise as a fraction of each item's range. By default that of the published
+        experiments: 0.25 for images, 0.001 for sound, 0.0001 for volumes.
+    baseline : None, float, Tensor, "blur" or "mean"
+        Where the line of Integrated Gradients begins: zero; a number or tensor that broadcasts to the signal; the
+        signal blurred by a twentieth of its size; the mean of each of its channels.
+    rule : {"gauss-legendre", "midpoint", "trapezoid", "power", "adaptive"}, optional
+        Quadrature along the line. "power" suits scores behind decibels; "adaptive" puts passes where they are needed.
+        Gauss-Legendre by default, adaptive with a tolerance.
+    aggregate : {"mean", "mean_abs", "mean_square"}
+        What SmoothGrad averages: signed gradients, or the magnitudes or squares of the coefficients' gradients (which
+        aren't linear, so that `view` can't change the wavelet).
+    tolerance : float, optional
+        Refine until the completeness gap (Integrated Gradients) or the standard error (SmoothGrad) of every item is at
+        most this fraction of the difference in score or of the gradient's norm.
+    batch_size : int or "auto"
+        Passes to run at once. "auto" finds the fastest that fits and remembers it.
+    precision : None, "bfloat16"
+        Run the model under autocast in half precision; sums stay in the signal's own.
+    seed : int or sequence of int
+        Of the noise: one for all items alike, or one per item.
+    labels : sequence of str, optional
+        Names of the output's columns; by default `model.labels` if there is such a thing.
+    grid : Grid, optional
+        What the axes mean: their names, spacing and units.
+    progress : callable or False, optional
+        Called with (passes done, passes planned) after every sub-batch; returning False stops. By default a bar when
+        the work takes longer than a second; False for none.
+
+    Returns
+    -------
+    Explanation
+
+    Raises
+    ------
+    TypeError, ValueError
+        Before any pass, for arguments that can't be right; after one, where the model gives NaN, no differentiable
+        score, or no column of the target's number.
+    KeyboardInterrupt
+        If interrupted before anything is complete. Later, what is complete is returned with a warning.
+
+    References
+    ----------
+    Kasmi, Brunetto, Fel, Parekh, One Wave To Explain Them All, ICML 2025. Smilkov et al., SmoothGrad, 2017.
+    Sundararajan, Taly, Yan, Axiomatic Attribution for Deep Networks, ICML 2017.
+
+    Examples
+    --------
+    >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 3))
+    >>> explanation = explain(model, torch.rand(1, 1, 8, 8), level=2, samples=8)
+    >>> explanation.attribution.scales
+    ('approximation', 'detail 2', 'detail 1')
+    """
+    require_model(model)
+    signal = require_finite(require_signal(signal)).detach().clone()
+    items, known = len(signal), dimensions(signal.ndim - 2)
+    boundary = require_mode(mode)
+    if wavelet is not None:
+        require_level(level, tuple(signal.shape[2:]), find_wavelet(wavelet), boundary)
+    wanted = require_target(target, items)
+    require_one_of("method", method, get_args(Method))
+    require_one_of("aggregate", aggregate, get_args(Aggregate))
+    require_belongs(method, noise=noise, baseline=baseline, rule=rule, aggregate=aggregate, tolerance=tolerance)
+    chosen = require_rule(rule, tolerance)
+    budget = require_budget(method, chosen, samples, max_samples, tolerance)
+    deviation = require_noise(noise, known.published_noise)
+    seeds = require_seeds(seed, items)
+    autocast = require_precision(precision)
+    names = require_labels(labels, model)
+    axes = require_grid(grid, signal.ndim - 2)
+    line = Line(signal, make_baseline(baseline, signal)) if method == "integrated_gradients" else None
+    sub_batch = sub_batch_for(model, signal, autocast, require_batch_size(batch_size))
+    require_progress(progress)
+
+    began = time.perf_counter()
+    settings: dict[str, Any] = {
+        "model": type(model).__name__,
+        "score": "column" if not callable(wanted) else describe(wanted),
+        "samples": samples,
+        "max_samples": max_samples,
+        "tolerance": tolerance,
+        "precision": None if autocast is None else str(autocast).removeprefix("torch."),
+        "device": str(signal.device),
+    }
+    with undisturbed(model, signal.device), Meter(progress) as meter:
+        output, column, score = look(model, signal, wanted, autocast, sub_batch.size)
+        runner = Runner(Scored(model, column, autocast), sub_batch, meter)
+        if line is not None:
+            settings |= {"rule": chosen, "baseline": describe_baseline(baseline)}
+            average = along_the_line(runner, line, budget, chosen, score)
+        else:
+            settings["noise"] = amount = 0.0 if method == "saliency" else deviation
+            extent = signal.flatten(1).amax(1) - signal.flatten(1).amin(1)
+            copies = NoisyCopies(signal, amount * extent, seeds)
+            average = over_copies(runner, copies, budget, reducer(aggregate, wavelet, level, boundary))
+    settings |= average.settings
+    settings["seconds"] = round(time.perf_counter() - began, 3)
+    explanation = Explanation(
+        signal=signal,
+        output=output,
+        target=column if isinstance(column, Tensor) else None,
+        score=score,
+        method=method,
+        kind="sensitivity" if line is None else "contribution",
+        wavelet=wavelet,
+        level=level,
+        mode=boundary,
+        grid=axes,
+        labels=names,
+        seed=seeds,
+        aggregate=aggregate,
+        settings=settings,
+        gradient=average.gradient,
+        passes=average.passes,
+        groups=average.groups,
+        baseline=None if line is None else line.baseline,
+        baseline_score=average.baseline_score,
+    )
+    if runner.stopped:
+        warnings.warn(f"Stopped early: what is complete is returned. {explanation!r}.", RuntimeWarning, stacklevel=2)
+    elif method == "integrated_gradients" and tolerance is None and not signal.is_meta:
+        _warn_of_gap(explanation)
+    return explanation
+
+
+def _warn_of_gap(explanation: Explanation) -> None:
+    """Say so if a fixed rule misses much of the score's difference."""
+    gap = explanation.view(wavelet=None).completeness_gap(relative=True).abs().max().item()
+    if gap > GAP_WORTH_A_WARNING:
+        warnings.warn(
+            f"Integrated Gradients with {explanation.settings['samples']} passes ({explanation.settings['rule']}) has "
+            f"a relative completeness gap of {gap:.2g}: the attributions miss that part of f(x) - f(x₀). "
+            f"Pass `tolerance=0.05` to refine until it is met, reusing passes.",
+            RuntimeWarning,
+            stacklevel=3,
+        )

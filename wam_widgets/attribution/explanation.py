@@ -1,0 +1,550 @@
+"""What `explain` returns: a gradient, and everything that can be seen in it without the model."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import EllipsisType
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from wam_widgets.transform import Coefficients, Grid, decompose, pull_back, reconstruct
+from wam_widgets.transform.coefficients import undo_pull_back
+from wam_widgets.transform.geometry import spread
+from wam_widgets.transform.wavelet import Mode, find_wavelet, require_level, require_mode
+
+from .uncertainty import (
+    FEWEST_GROUPS,
+    GroupMeans,
+    discoveries,
+    jackknife_error,
+    shrink_band,
+    standard_error_of_mean,
+    student_quantile,
+    weighted_mean,
+)
+
+if TYPE_CHECKING:
+    import xarray
+
+Method = Literal["saliency", "smoothgrad", "integrated_gradients"]
+"""How the gradient is averaged over passes."""
+
+Aggregate = Literal["mean", "mean_abs", "mean_square"]
+"""What is averaged: signed gradients, or magnitudes or squares of the coefficients'."""
+
+Kind = Literal["sensitivity", "contribution"]
+"""A gradient, or a gradient times the coefficients (which sums to a score)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Explanation:
+    r"""A gradient seen in a wavelet, with everything that is needed to say how it was made, and never the model.
+
+    Make one with `explain`. Changing the wavelet, the level or the mode is a new `view` of the same passes.
+
+    Parameters
+    ----------
+    signal : Tensor, shape (item, channel, \\*space)
+        What was explained.
+    gradient : Tensor, shape (item, channel, \\*space)
+        Mean of d score / d signal over the passes; score units per signal unit.
+    output : Tensor, shape (item, column), or None
+        What the model returned for the signal; None if only a target that is a callable can read it.
+    target : Tensor, shape (item,), or None
+        The explained column of the output per item; None where the target was a callable.
+    score : Tensor, shape (item,)
+        The score of the signal.
+    passes : Tensor, shape (item,)
+        How many forward and backward passes went into each item's gradient.
+    method : {"saliency", "smoothgrad", "integrated_gradients"}
+        How the gradient was averaged.
+    kind : {"sensitivity", "contribution"}
+        Whether `attribution` is a gradient, or a gradient times coefficients.
+    wavelet : str or None
+        The wavelet that the gradient is seen in; None for the signal's own samples.
+    level : int
+        Number of decompositions.
+    mode : str
+        How the signal is continued beyond its border.
+    grid : Grid
+        What the axes mean.
+    baseline : Tensor, shape (item, channel, \\*space), or None
+        What contributions are measured from; None for zero.
+    baseline_score : Tensor, shape (item,), or None
+        The score of the baseline (Integrated Gradients).
+    labels : tuple of str, or None
+        Names of the output's columns.
+    seed : tuple of int
+        One per item.
+    groups : GroupMeans or None
+        Means over groups of noisy copies, from which standard errors come.
+    aggregate : {"mean", "mean_abs", "mean_square"}
+        What was averaged. For all but "mean" the groups hold flattened coefficients of this one wavelet.
+    settings : dict
+        The other arguments of the call, and what came of them, as JSON can hold it.
+    """
+
+    signal: Float[Tensor, "item channel *space"]
+    gradient: Float[Tensor, "item channel *space"]
+    output: Float[Tensor, "item column"] | None
+    target: Int[Tensor, " item"] | None
+    score: Float[Tensor, " item"]
+    passes: Int[Tensor, " item"]
+    method: Method
+    kind: Kind
+    wavelet: str | None
+    level: int
+    mode: Mode
+    grid: Grid
+    baseline: Float[Tensor, "item channel *space"] | None
+    baseline_score: Float[Tensor, " item"] | None
+    labels: tuple[str, ...] | None
+    seed: tuple[int, ...]
+    groups: GroupMeans | None
+    aggregate: Aggregate
+    settings: dict[str, Any]
+
+    @property
+    def attribution(self) -> Coefficients:
+        """Importance of every coefficient: signed, per channel; nothing normalised."""
+        return self._to_attribution(self.gradient if self.aggregate == "mean" else self._group_means().mean())
+
+    @property
+    def size(self) -> tuple[int, ...]:
+        """Spatial size of the signal."""
+        return tuple(self.signal.shape[2:])
+
+    @property
+    def scales(self) -> tuple[str, ...]:
+        """Names of the scales, coarse to fine."""
+        return self._template().scales
+
+    def view(
+        self,
+        *,
+        wavelet: str | EllipsisType | None = ...,
+        level: int | EllipsisType = ...,
+        mode: str | EllipsisType = ...,
+    ) -> Explanation:
+        """See the same passes in another wavelet, at no model cost.
+
+        Parameters
+        ----------
+        wavelet : str or None, optional
+            Any discrete wavelet of PyWavelets; None for the signal's own samples (pixel-domain SmoothGrad, say).
+        level, mode : optional
+            As in `explain`. What is left out stays as it is.
+
+        Returns
+        -------
+        Explanation
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `explain`; also for an aggregate other than "mean", which isn't linear and so belongs to one wavelet.
+        """
+        changed = dataclasses.replace(
+            self,
+            wavelet=self.wavelet if wavelet is ... else wavelet,
+            level=self.level if level is ... else level,
+            mode=self.mode if mode is ... else require_mode(mode),
+        )
+        if changed.wavelet is not None:
+            require_level(changed.level, self.size, find_wavelet(changed.wavelet), changed.mode)
+        if self.aggregate != "mean" and (changed.wavelet, changed.level) != (self.wavelet, self.level):
+            raise ValueError(
+                f"A view in another wavelet or level needs an aggregate that is linear; got {self.aggregate!r}, whose "
+                f"passes were reduced in {self.wavelet!r}, level {self.level}. Call `explain` again with that wavelet, "
+                f"or with `aggregate='mean'`."
+            )
+        return changed
+
+    def contribution(self) -> Explanation:
+        """Multiply a sensitivity by the signal's coefficients (gradient times input, in the wavelet).
+
+        Returns
+        -------
+        Explanation
+            Of kind "contribution"; unchanged if it already is.
+
+        Raises
+        ------
+        ValueError
+            For an aggregate other than "mean", which has no sign.
+        """
+        if self.aggregate != "mean":
+            raise ValueError(
+                f"A contribution needs the signed mean of the gradient; got aggregate={self.aggregate!r}. "
+                f"Call `explain` with `aggregate='mean'`."
+            )
+        return dataclasses.replace(self, kind="contribution")
+
+    def maps(self, *, orientations: bool = False) -> Tensor:
+        r"""Draw the importance of every scale on the signal's grid.
+
+        Returns
+        -------
+        Tensor, shape (item, scale, \\*space), or (item, scale, orientation, \\*space)
+            Magnitudes, summed over channels (and orientations), each spread over its coefficient's cell, so that a
+            map's sum is its scale's. The approximation has no orientation: its map stands in the place of the first.
+            Nothing is normalised.
+        """
+        maps = spread(self.attribution.map(torch.abs))
+        return maps if orientations else maps.sum(2)
+
+    def heatmap(self) -> Float[Tensor, item * space]:
+        r"""Return the maps of all scales together, shape (item, \\*space)."""
+        return self.maps().sum(1)
+
+    def maps_standard_error(self) -> Float[Tensor, "item scale *space"]:
+        r"""Return the jackknife standard error of `maps()`, shape (item, scale, \\*space)."""
+        return jackknife_error(
+            self._error_groups(), lambda groups: spread(self._to_attribution(groups.mean()).map(torch.abs)).sum(2)
+        )
+
+    def scale_shares(self) -> Float[Tensor, "item scale"]:
+        """Return how the energy of the attribution is divided between the scales, noise subtracted.
+
+        Returns
+        -------
+        Tensor, shape (item, scale)
+            Σ(attribution² - standard error²) per scale, floored at 0 and divided by its sum over the scales; the plain
+            energy where there are no standard errors. Rows sum to 1, or are zero where nothing stands out.
+        """
+        return self._shares(self.groups) if self._has_errors() else self._shares(None)
+
+    def scale_share_intervals(self, confidence: float = 0.95) -> Float[Tensor, "item scale 2"]:
+        """Return jackknife intervals for `scale_shares`.
+
+        Parameters
+        ----------
+        confidence : float
+            Between 0 and 1.
+
+        Returns
+        -------
+        Tensor, shape (item, scale, 2)
+            Lower and upper end, within 0 and 1.
+
+        Raises
+        ------
+        ValueError
+            If there are no standard errors, or the confidence is not between 0 and 1.
+        """
+        _require_between("confidence", confidence)
+        groups = self._error_groups()
+        half = jackknife_error(groups, self._shares) * student_quantile(confidence, groups.groups)
+        shares = self._shares(groups)
+        return torch.stack([shares - half, shares + half], dim=-1).clamp(0, 1)
+
+    def rebuild(self, *, fraction: float = 1.0, scales: Sequence[str] | None = None) -> Tensor:
+        r"""Make a signal of the most important coefficients only.
+
+        Parameters
+        ----------
+        fraction : float
+            How many of the positions to keep, by the magnitude of their attribution summed over channels; a position
+            is kept with all its channels.
+        scales : sequence of str, optional
+            Names of the scales to choose from; all by default. `fraction` then counts positions of these scales.
+
+        Returns
+        -------
+        Tensor, shape (item, channel, \\*space)
+            The baseline plus what was kept of the signal's difference from it; the signal itself for fraction 1.
+
+        Raises
+        ------
+        ValueError
+            If the fraction is not between 0 and 1, or a scale is unknown.
+        """
+        keep = self.attribution.map(torch.abs).largest(fraction, scales)
+        rebuilt = reconstruct(self._signal_coefficients().keep(keep))
+        return rebuilt if self.baseline is None else self.baseline + rebuilt
+
+    def completeness_gap(self, *, relative: bool = False) -> Float[Tensor, " item"]:
+        """Return by how much the attributions of each item miss the score that they should sum to.
+
+        Parameters
+        ----------
+        relative : bool
+            Divide by |f(x) - f(x₀)|, or by 1 % of the larger score where that is more.
+
+        Returns
+        -------
+        Tensor, shape (item,)
+            Σ attribution - (f(x) - f(x₀)), signed, in score units (or relative).
+
+        Raises
+        ------
+        ValueError
+            Unless the method is Integrated Gradients.
+
+        References
+        ----------
+        Sundararajan, Taly, Yan, Axiomatic Attribution for Deep Networks, ICML 2017, proposition 1.
+        """
+        gap = self.completeness_by_scale().sum(1) - (self.score - self._baseline_score())
+        return gap / completeness_unit(self.score, self._baseline_score()) if relative else gap
+
+    def completeness_by_scale(self) -> Float[Tensor, "item scale"]:
+        """Return what each scale contributes to f(x) - f(x₀), shape (item, scale).
+
+        Raises
+        ------
+        ValueError
+            Unless the method is Integrated Gradients.
+        """
+        self._baseline_score()
+        return _by_scale(self.attribution)
+
+    def standard_error(self) -> Coefficients:
+        """Return the standard error of every attribution.
+
+        Returns
+        -------
+        Coefficients
+            That of the group means, carried to coefficients as the gradient is, with G - 1 degrees of freedom.
+
+        Raises
+        ------
+        ValueError
+            If the gradient isn't the mean of at least 8 noisy copies.
+        """
+        groups = self._error_groups()
+        means = self._groups_attribution(groups)
+        return means.map(
+            lambda band: standard_error_of_mean(band.unflatten(0, (groups.groups, -1)), groups.counts),
+        )
+
+    def significant(self, rate: float = 0.05) -> Coefficients:
+        """Find the coefficients whose attribution can be told from zero.
+
+        Parameters
+        ----------
+        rate : float
+            False discovery rate: the share of false ones that is expected among those found. In a signal without any
+            true attribution, the chance that anything at all is found.
+
+        Returns
+        -------
+        Coefficients of bool
+            True where the attribution differs from zero: Student's t, and Benjamini and Hochberg over an item's
+            coefficients. Every scale gets the same share of the error budget; otherwise the many fine coefficients,
+            mostly noise, would drown the few coarse ones.
+
+        Raises
+        ------
+        ValueError
+            If there are no standard errors, the rate is not between 0 and 1, or the aggregate has no sign.
+        """
+        _require_between("rate", rate)
+        groups = self._error_groups()
+        self._require_signed("Significance")
+        attribution = self.attribution
+        scales = [scale for scale, *_ in attribution.bands()]
+        count = dict.fromkeys(scales, 0)
+        for scale, _, band in attribution.bands():
+            count[scale] += band[0, 0].numel()
+        share = {scale: sum(count.values()) / len(count) / number for scale, number in count.items()}
+        weight = torch.cat(
+            [band.new_full((band[0, 0].numel(),), share[scale]) for scale, _, band in attribution.bands()]
+        )
+        found = discoveries(attribution.flatten(), self.standard_error().flatten(), groups.groups, rate, weight)
+        return attribution.unflatten(found)
+
+    def denoised(self) -> Explanation:
+        """Shrink every band towards zero as far as it is noise.
+
+        Twenty-five copies leave the fine scales mostly noise; wavelets separate them from what is known. Per item and
+        band, c becomes c · p / (p + v): v is the band's mean squared standard error, p what is left of its mean square.
+
+        Returns
+        -------
+        Explanation
+            With the gradient of the shrunken coefficients, and no standard errors (the shrinkage has a bias that they
+            wouldn't show). For long filters the border's redundant coefficients are made consistent.
+
+        Raises
+        ------
+        ValueError
+            If there are no standard errors, or the aggregate has no sign.
+
+        References
+        ----------
+        James, Stein, Estimation with Quadratic Loss, 1961; Efron, Morris, JASA 68, 1973 (empirical Bayes).
+        """
+        self._error_groups()
+        self._require_signed("Denoising")
+        sensitivity = dataclasses.replace(self, kind="sensitivity")
+        shrunken = sensitivity.attribution.map(shrink_band, sensitivity.standard_error())
+        return dataclasses.replace(
+            self,
+            gradient=undo_pull_back(shrunken),
+            groups=None,
+            settings=self.settings | {"denoised": f"{self.wavelet}, level {self.level}"},
+        )
+
+    def save(self, path: str | Path) -> None:
+        """Write the explanation to a file: safetensors with a JSON header, never a pickle.
+
+        Parameters
+        ----------
+        path : str or Path
+            Usually ending in ".safetensors". Read it again with `wam_widgets.load`.
+
+        Raises
+        ------
+        OSError
+            If the file can't be written.
+        """
+        from .storage import save  # storage builds explanations, so it imports this module
+
+        save(self, path)
+
+    def to_xarray(self) -> xarray.Dataset:
+        """Return signal, gradient, maps, shares and scores as an xarray Dataset with the grid's coordinates.
+
+        Raises
+        ------
+        ImportError
+            If xarray is not installed.
+        """
+        from .storage import to_xarray
+
+        return to_xarray(self)
+
+    def names(self) -> list[str]:
+        """Return what is explained of each item: the label of its target, or the description of the score."""
+        if self.target is None:
+            return [str(self.settings.get("score", "score"))] * len(self.signal)
+        return [self.labels[column] if self.labels else f"column {column}" for column in self.target.tolist()]
+
+    def __repr__(self) -> str:
+        items = len(self.signal)
+        seen = "its own samples" if self.wavelet is None else f"{self.wavelet}, level {self.level}"
+        shown = ", ".join(self.names()[:3]) + (", …" if items > 3 else "")
+        return (
+            f"Explanation of {items} {'item' if items == 1 else 'items'} ({shown}): {self.method}, {self.kind}, in "
+            f"{seen}; {_span(self.passes.tolist())} passes per item"
+        )
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        """Show the static figure and the short text in a notebook."""
+        # The one place where a lower layer asks for an upper one: only when a notebook displays the explanation.
+        return importlib.import_module("wam_widgets.plots").mimebundle(self)  # type: ignore[no-any-return]
+
+    # ------------------------------------------------------------------ what the methods above share
+
+    def _template(self) -> Coefficients:
+        """Return coefficients of the right structure, whatever their values."""
+        return pull_back(torch.zeros_like(self.gradient[:1, :1]), self.wavelet, level=self.level, mode=self.mode)
+
+    def _signal_coefficients(self) -> Coefficients:
+        """Return the coefficients of the signal's difference from the baseline: z - z₀ = W(x - x₀)."""
+        difference = self.signal if self.baseline is None else self.signal - self.baseline
+        return decompose(difference, self.wavelet, level=self.level, mode=self.mode)
+
+    def _to_attribution(self, mean: Tensor) -> Coefficients:
+        r"""Carry a mean over passes, (item, channel, \\*), to coefficients, times those of the signal if asked for."""
+        if self.aggregate != "mean":
+            return self._template().unflatten(mean)
+        sensitivity = pull_back(mean, self.wavelet, level=self.level, mode=self.mode)
+        if self.kind == "sensitivity":
+            return sensitivity
+        repeats = len(mean) // len(self.signal)  # several groups of all items at once
+        return sensitivity.map(
+            lambda band, difference: band * difference.repeat(repeats, *[1] * (band.ndim - 1)),
+            self._signal_coefficients(),
+        )
+
+    def _groups_attribution(self, groups: GroupMeans) -> Coefficients:
+        """Return the attributions of all groups, item axes side by side."""
+        return self._to_attribution(groups.values.flatten(0, 1))
+
+    def _shares(self, groups: GroupMeans | None) -> Tensor:
+        if groups is None:
+            energy = _by_scale(self.attribution.map(torch.square))
+        else:
+            bands = self._groups_attribution(groups).map(lambda band: _noise_free_energy(band, groups))
+            energy = _by_scale(bands)
+        energy = energy.clamp(min=0)
+        total = energy.sum(1, keepdim=True)
+        return torch.where(total > 0, energy / total, 0)
+
+    def _has_errors(self) -> bool:
+        return self.groups is not None and self.groups.groups >= FEWEST_GROUPS
+
+    def _error_groups(self) -> GroupMeans:
+        """Return the groups if there are enough for a standard error, else say why not."""
+        if self.groups is not None and self._has_errors():
+            return self.groups
+        if "denoised" in self.settings:
+            raise ValueError(
+                "Standard errors belong to the plain mean; this explanation is denoised, which adds a bias that they "
+                "wouldn't show. Ask the explanation that `denoised()` was called on."
+            )
+        raise ValueError(
+            f"Standard errors need method 'smoothgrad' and at least {FEWEST_GROUPS} groups of copies; got "
+            f"{self.method!r} with {self.groups.groups if self.groups else 'no'} groups "
+            f"({_span(self.passes.tolist())} passes). Pass `method='smoothgrad', samples=25`."
+        )
+
+    def _group_means(self) -> GroupMeans:
+        if self.groups is None:
+            raise ValueError(f"An aggregate of {self.aggregate!r} needs its group means; this explanation lost them.")
+        return self.groups
+
+    def _require_signed(self, what: str) -> None:
+        if self.aggregate != "mean":
+            raise ValueError(
+                f"{what} asks what differs from zero, and a mean of magnitudes always does; got "
+                f"aggregate={self.aggregate!r}. Call `explain` with `aggregate='mean'`."
+            )
+
+    def _baseline_score(self) -> Tensor:
+        if self.baseline_score is None:
+            raise ValueError(
+                f"Completeness is a property of Integrated Gradients; got method {self.method!r}. "
+                f"Pass `method='integrated_gradients'`."
+            )
+        return self.baseline_score
+
+
+def completeness_unit(score: Tensor, baseline_score: Tensor) -> Tensor:
+    """Return what gaps are measured in: |f(x) - f(x₀)|, but at least 1 % of the larger score, shape (item,)."""
+    floor = 0.01 * torch.maximum(score.abs(), baseline_score.abs())
+    return torch.maximum((score - baseline_score).abs(), floor).clamp(min=torch.finfo(score.dtype).tiny)
+
+
+def _noise_free_energy(band: Tensor, groups: GroupMeans) -> Tensor:
+    """Return mean² - standard error² of a band whose item axis holds all groups."""
+    values = band.unflatten(0, (groups.groups, -1))
+    return weighted_mean(values, groups.counts).square() - standard_error_of_mean(values, groups.counts).square()
+
+
+def _by_scale(coefficients: Coefficients) -> Tensor:
+    """Sum each scale of each item, shape (item, scale)."""
+    sums = [coefficients.approximation.flatten(1).sum(1)]
+    sums += [
+        torch.stack([band.flatten(1).sum(1) for band in detail.values()]).sum(0) for detail in coefficients.details
+    ]
+    return torch.stack(sums, dim=1)
+
+
+def _require_between(name: str, value: float) -> None:
+    if not 0 < value < 1:
+        raise ValueError(f"`{name}` must be between 0 and 1; got {value}. Pass e.g. `{name}=0.05`.")
+
+
+def _span(numbers: list[int]) -> str:
+    """Write numbers as "25", or as "15 to 81" where they differ."""
+    return str(numbers[0]) if len(set(numbers)) == 1 else f"{min(numbers)} to {max(numbers)}"

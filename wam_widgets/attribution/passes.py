@@ -1,0 +1,333 @@
+"""The one loop: run the model on a stream of inputs and add up the gradients of its score.
+
+Every method is such a stream. A *pass* is one forward and backward of one item; the stream is cut into sub-batches,
+and nothing of a pass is kept but its share in a few sums. It knows nothing of wavelets.
+"""
+
+from __future__ import annotations
+
+import signal as signals
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .score import Score, score_of
+
+Model = Callable[[Tensor], Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """A stream of passes, one entry per pass, known on the host before it runs.
+
+    Parameters
+    ----------
+    item : integer array, shape (pass,)
+        Which item of the signal is passed.
+    place : array, shape (pass,)
+        Where on its path: the number of a noisy copy, or the fraction of the way from the baseline.
+    group : integer array, shape (pass,)
+        Which of the sums the gradient is added to.
+    weight : float array, shape (pass,)
+        What it is multiplied with before.
+    """
+
+    item: NDArray[np.int64]
+    place: NDArray[Any]
+    group: NDArray[np.int64]
+    weight: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.item)
+
+    def __getitem__(self, part: slice) -> Plan:
+        return Plan(self.item[part], self.place[part], self.group[part], self.weight[part])
+
+
+@dataclass(slots=True, eq=False)
+class Sums:
+    r"""Weighted sums of gradients, per group and item, and the weights that went into them.
+
+    Parameters
+    ----------
+    values : Tensor, shape (group, item, channel, \\*)
+        The sums.
+    weight : float array, shape (group, item)
+        Sum of the weights.
+    reduce : callable
+        What is done to the gradients of a sub-batch, (pass, channel, \\*space), before they are added up.
+    """
+
+    values: Tensor
+    weight: NDArray[np.float64]
+    reduce: Callable[[Tensor], Tensor]
+
+    @classmethod
+    def zeros(cls, groups: int, like: Tensor, reduce: Callable[[Tensor], Tensor] = lambda gradient: gradient) -> Sums:
+        r"""Start with nothing, for reduced gradients of the shape of `like`, (item, channel, \\*)."""
+        return cls(like.new_zeros((groups, *like.shape)), np.zeros((groups, len(like))), reduce)
+
+    def add(self, gradient: Tensor, row: Tensor, weight: Tensor) -> None:
+        """Add the gradients of a sub-batch; `row` counts group by group, item by item."""
+        reduced = self.reduce(gradient).to(self.values.dtype)
+        weighted = reduced * weight.reshape(-1, *[1] * (reduced.ndim - 1))
+        self.values.flatten(0, 1).index_add_(0, row, weighted)
+
+    def record(self, plan: Plan) -> None:
+        """Note the weights of the passes that were added."""
+        np.add.at(self.weight, (plan.group, plan.item), plan.weight)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scored:
+    r"""A model and what is asked of it.
+
+    Parameters
+    ----------
+    model : callable
+        (item, channel, \\*space) -> output.
+    target : Score or Tensor, shape (item,)
+        A callable on the output, or a column of it per item.
+    precision : torch.dtype, optional
+        Run the model under autocast in this dtype.
+    """
+
+    model: Model
+    target: Score | Tensor
+    precision: torch.dtype | None = None
+
+    def values(self, inputs: Tensor, item: Tensor) -> tuple[Any, Tensor]:
+        """Return the output and the scores, shape (row,), of `inputs`, whose rows belong to `item`."""
+        output = run_model(self.model, inputs, self.precision)
+        return output, score_of(output, self.target, item)
+
+    def gradient(self, inputs: Tensor, item: Tensor) -> tuple[Tensor, Tensor]:
+        """Return d score / d inputs, of the inputs' shape, and the scores, shape (row,).
+
+        Raises
+        ------
+        ValueError
+            If the score doesn't depend on the inputs by differentiable operations.
+        """
+        inputs.requires_grad_()
+        with torch.enable_grad():
+            _, scores = self.values(inputs, item)
+            gradient = torch.autograd.grad(scores.sum(), inputs, allow_unused=True)[0] if scores.requires_grad else None
+        if gradient is None:
+            raise ValueError(
+                "The score must depend on the signal by differentiable operations; no path of autograd leads from "
+                "one to the other. Look for `.detach()`, `torch.no_grad()`, `.numpy()` or `argmax` in the model or "
+                "in the target."
+            )
+        return gradient, scores.detach()
+
+
+def run_model(model: Model, inputs: Tensor, precision: torch.dtype | None) -> Any:
+    """Call the model, under autocast if a precision is given."""
+    if precision is None:
+        return model(inputs)
+    with torch.autocast(inputs.device.type, dtype=precision):
+        return model(inputs)
+
+
+def run(
+    plan: Plan,
+    inputs: Callable[[Plan], Tensor],
+    scored: Scored,
+    sums: list[Sums],
+    *,
+    sub_batch: SubBatch,
+    after: Callable[[int], bool],
+) -> bool:
+    r"""Run the passes of a plan and add their gradients to the sums.
+
+    Parameters
+    ----------
+    plan : Plan
+        The passes, in the order in which they are run.
+    inputs : callable
+        Makes the model's inputs, (pass, channel, \\*space), for a part of the plan.
+    scored : Scored
+        The model and its score.
+    sums : list of Sums
+        What to add the gradients to.
+    sub_batch : SubBatch
+        How many passes to run at once.
+    after : callable
+        Called with the number of passes after each sub-batch; the loop ends when it returns False.
+
+    Returns
+    -------
+    bool
+        Whether it may go on: False if `after` or an interrupt stopped it. `sums` know what they hold.
+
+    Raises
+    ------
+    ValueError
+        If the model or its gradient gave NaN or inf: the first such pass is named.
+    """
+    device = sums[0].values.device
+    # The whole plan travels to the device once, so that no sub-batch waits for the host or the host for it.
+    item = torch.as_tensor(plan.item, device=device)
+    row = torch.as_tensor(plan.group * sums[0].weight.shape[1] + plan.item, device=device)
+    weight = torch.as_tensor(plan.weight, device=device, dtype=sums[0].values.dtype)
+    first_bad = torch.full((), len(plan), device=device)
+    done = 0
+    go_on = True
+    with _deferred_interrupt() as interrupted:
+        while done < len(plan) and go_on:
+            part = slice(done, min(done + sub_batch.size, len(plan)))
+            try:
+                with sub_batch.timed(part.stop - part.start, device):
+                    gradient, scores = scored.gradient(inputs(plan[part]), item[part])
+                    for each in sums:
+                        each.add(gradient, row[part], weight[part])
+            except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+                sub_batch.shrink(part.stop - part.start, error)
+                continue
+            except KeyboardInterrupt:
+                go_on = False
+                break
+            finite = torch.isfinite(scores) & torch.isfinite(gradient.flatten(1).sum(1))
+            number = torch.arange(part.start, part.stop, device=device)
+            first_bad = torch.minimum(first_bad, torch.where(finite, len(plan), number).min())
+            done = part.stop
+            go_on = after(part.stop - part.start) and not interrupted
+    for each in sums:
+        each.record(plan[:done])
+    if not first_bad.is_meta and int(first_bad) < len(plan):
+        bad = plan[int(first_bad) : int(first_bad) + 1]
+        raise ValueError(
+            f"The model must give finite scores and gradients; pass {int(first_bad)} of item {int(bad.item[0])} (at "
+            f"{bad.place[0]:g} of its path) gave NaN or inf. Look for divisions, logarithms and square roots at zero "
+            f"in the model; `torch.autograd.set_detect_anomaly(True)` finds the place."
+        )
+    return go_on
+
+
+@dataclass(slots=True, eq=False)
+class SubBatch:
+    """How many passes to run at once: a fixed number, or what turns out fastest.
+
+    "auto" starts with one pass and doubles while the time per pass falls. On two cores and EfficientNet-Lite0 the
+    fastest is four: larger ones no longer fit the caches. It halves when memory runs out.
+    """
+
+    size: int = 1
+    settled: bool = False
+    fixed: bool = False
+    best: dict[int, float] = field(default_factory=dict)  # size -> least seconds per pass
+    tries: dict[int, int] = field(default_factory=dict)
+
+    @contextmanager
+    def timed(self, count: int, device: torch.device) -> Iterator[None]:
+        """Time a sub-batch of `count` passes while the best size is still looked for."""
+        measured = not (self.settled or self.fixed) and count == self.size
+        if measured:
+            _synchronise(device)
+        start = time.perf_counter()
+        yield
+        if measured:
+            _synchronise(device)
+            self._learn((time.perf_counter() - start) / count)
+
+    def _learn(self, seconds: float) -> None:
+        self.tries[self.size] = self.tries.get(self.size, 0) + 1
+        self.best[self.size] = min(self.best.get(self.size, seconds), seconds)
+        # The first sub-batch of all is a warm-up, and one slow sub-batch may be the machine's: both get a second try.
+        fastest = min(self.best, key=self.best.__getitem__)
+        if self.tries[self.size] < 2 and (fastest != self.size or self.size == 1):
+            return
+        if fastest == self.size:
+            self.size *= 2
+        else:
+            self.size, self.settled = fastest, True
+
+    def shrink(self, count: int, error: BaseException) -> None:
+        """Halve after `error` if memory ran out, else raise it again.
+
+        Raises
+        ------
+        MemoryError
+            If a single pass, or the fixed number of them, doesn't fit.
+        """
+        if not (isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "can't allocate memory" in str(error)):
+            raise error
+        if self.fixed or count == 1:
+            remedy = "Pass a smaller signal" if count == 1 else f"Pass `batch_size={max(1, count // 2)}` or 'auto'"
+            raise MemoryError(f"{count} pass(es) at once must fit into memory; they don't. {remedy}.") from error
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        self.size, self.settled = max(1, count // 2), True
+
+
+#: The size that was found best, per model, for as long as the model lives.
+_FOUND: weakref.WeakKeyDictionary[Any, dict[tuple[Any, ...], SubBatch]] = weakref.WeakKeyDictionary()
+
+
+def sub_batch_for(model: Model, signal: Tensor, precision: torch.dtype | None, batch_size: int | str) -> SubBatch:
+    """Return the sub-batch for a call: a fixed one, or the one remembered for this model, shape and device."""
+    if batch_size != "auto":
+        return SubBatch(int(batch_size), fixed=True)
+    key = (tuple(signal.shape[1:]), signal.dtype, str(signal.device), precision, torch.get_num_threads())
+    try:
+        return _FOUND.setdefault(model, {}).setdefault(key, SubBatch())
+    except TypeError:  # a callable that can't be hashed or referred to weakly is not remembered
+        return SubBatch()
+
+
+@contextmanager
+def undisturbed(model: Model, device: torch.device) -> Iterator[None]:
+    """Put the model into evaluation mode, and leave it, the random generators and autograd's mode as they were."""
+    owner = getattr(model, "__self__", model)  # a bound method belongs to a module
+    modules = list(owner.modules()) if isinstance(owner, torch.nn.Module) else []
+    training = [module.training for module in modules]
+    forked = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=forked), torch.inference_mode(mode=False), torch.no_grad():
+        try:
+            for module in modules:
+                module.training = False
+            yield
+        finally:
+            for module, mode in zip(modules, training, strict=True):
+                module.training = mode
+
+
+@contextmanager
+def _deferred_interrupt() -> Iterator[list[int]]:
+    """Let Ctrl-C act after the current sub-batch, so that sums stay whole; a second one acts at once."""
+    arrived: list[int] = []
+
+    def note(number: int, _: Any) -> None:
+        if arrived:
+            raise KeyboardInterrupt
+        arrived.append(number)
+
+    if (
+        threading.current_thread() is not threading.main_thread()
+        or signals.getsignal(signals.SIGINT) is not signals.default_int_handler
+    ):
+        yield arrived
+        return
+    signals.signal(signals.SIGINT, note)
+    try:
+        yield arrived
+    finally:
+        signals.signal(signals.SIGINT, signals.default_int_handler)
+
+
+def _synchronise(device: torch.device) -> None:
+    """Wait for the device, so that a clock means something."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()

@@ -1,0 +1,153 @@
+"""What is explained: one differentiable number per item."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+
+class Score(Protocol):
+    """How strongly the model says what we want explained: one differentiable number per item.
+
+    Any callable on the model's output will do, a lambda too.
+    """
+
+    def __call__(self, output: Any) -> Float[Tensor, " item"]:
+        """Return the score of every item of the output, shape (item,)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """Why `first` rather than `second`: the difference of two columns of the output.
+
+    Parameters
+    ----------
+    first, second : int
+        Columns of the model's output, usually classes.
+
+    Examples
+    --------
+    >>> Contrast(1, 0)(torch.tensor([[0.5, 2.0]]))
+    tensor([1.5000])
+    """
+
+    first: int
+    second: int
+
+    def __call__(self, output: Any) -> Float[Tensor, " item"]:
+        """Return output[:, first] - output[:, second], shape (item,)."""
+        columns = columns_of(output)
+        first, second = (require_classes(torch.tensor([c]), columns.shape[1])[0] for c in (self.first, self.second))
+        return columns[:, first] - columns[:, second]
+
+
+def columns_of(output: Any) -> Float[Tensor, "item column"]:
+    """Find the (item, column) tensor in what a model returned: the tensor, its `.logits`, or a tuple's first entry.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there is no such tensor.
+    """
+    found = output
+    if hasattr(found, "logits"):
+        found = found.logits
+    elif isinstance(found, dict) and "logits" in found:
+        found = found["logits"]
+    elif isinstance(found, (tuple, list)) and found:
+        return columns_of(found[0])
+    remedy = "Pass a callable as `target` that picks one number per item, e.g. `target=lambda output: output[1][:, 3]`."
+    if not isinstance(found, torch.Tensor):
+        raise TypeError(
+            f"The model must return a tensor, an object with `.logits` or a tuple that starts with one of them; got "
+            f"{type(output).__name__}. {remedy}"
+        )
+    if found.ndim == 1:
+        found = found[:, None]
+    if found.ndim != 2 or not found.is_floating_point():
+        raise ValueError(
+            f"The model's output must have the axes (item, column) and a floating dtype; got shape "
+            f"{tuple(found.shape)} and {found.dtype}. {remedy}"
+        )
+    return found
+
+
+def require_classes(classes: Tensor, count: int) -> Tensor:
+    """Return `classes` if all lie in 0 … count - 1, else raise."""
+    if not classes.is_meta and bool(((classes < 0) | (classes >= count)).any()):
+        raise ValueError(
+            f"`target` must be a column of the model's output, 0 to {count - 1}; got {classes.tolist()}. "
+            f"Pass e.g. `target={count - 1}`, or None for the predicted class."
+        )
+    return classes
+
+
+def require_target(target: object, items: int) -> Score | Int[Tensor, " item"] | None:
+    """Bring the `target` argument of `explain` into one of three forms, before any model pass.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is none of None, int, one int per item, or a callable.
+    """
+    if target is None or callable(target):
+        return target
+    if isinstance(target, int) and not isinstance(target, bool):
+        return torch.full((items,), target)
+    if isinstance(target, (Sequence, torch.Tensor)) and not isinstance(target, str):
+        classes = torch.as_tensor(target)
+        if classes.ndim == 0 and not classes.is_floating_point():
+            classes = classes.expand(items)
+        if classes.shape != (items,):
+            raise ValueError(
+                f"`target` must be one class per item, shape ({items},); got shape {tuple(classes.shape)}. "
+                f"To explain class 3 for every item, pass `target=3`."
+            )
+        if classes.is_floating_point() or classes.is_complex() or classes.dtype == torch.bool:
+            raise TypeError(f"`target` must hold whole numbers; got {classes.dtype}. Pass `target.long()`.")
+        return classes.long()
+    raise TypeError(
+        f"`target` must be None (the predicted class), a class, one class per item, or a callable on the model's "
+        f"output; got {type(target).__name__}. Pass e.g. `target=3`."
+    )
+
+
+def score_of(output: Any, target: Score | Tensor, item: Tensor) -> Float[Tensor, " row"]:
+    """Score every row of an output; row r belongs to item `item[r]`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a callable target doesn't return one number per row.
+    """
+    if isinstance(target, torch.Tensor):
+        columns = columns_of(output)
+        require_rows(columns, len(item))
+        return columns.gather(1, target[item][:, None])[:, 0]
+    values = target(output)
+    if not isinstance(values, torch.Tensor):
+        raise TypeError(
+            f"A score must return a tensor of one number per item; got {type(values).__name__}. "
+            f"Pass e.g. `target=lambda output: output[:, 3]`."
+        )
+    if values.shape != item.shape or not values.is_floating_point():
+        raise ValueError(
+            f"A score must return one number per item, shape ({len(item)},) and a floating dtype; got shape "
+            f"{tuple(values.shape)} and {values.dtype}. Pass e.g. `target=lambda output: output[:, 3]`."
+        )
+    return values
+
+
+def require_rows(columns: Tensor, rows: int) -> None:
+    """Raise unless the model returned one row per item that it was given."""
+    if len(columns) != rows:
+        raise ValueError(
+            f"The model must return one row per item; it was given {rows} items and returned shape "
+            f"{tuple(columns.shape)}. Wrap it so that the first axis of its output is the item."
+        )

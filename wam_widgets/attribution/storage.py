@@ -1,0 +1,181 @@
+"""Explanations as files and as xarray data sets."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+import numpy as np
+import safetensors
+import safetensors.torch
+import torch
+
+from wam_widgets.transform import Grid
+from wam_widgets.transform.grid import require_signal
+from wam_widgets.transform.wavelet import find_wavelet, require_level, require_mode
+
+from .explanation import Aggregate, Explanation, Kind, Method
+from .uncertainty import GroupMeans
+
+if TYPE_CHECKING:
+    import xarray
+    from torch import Tensor
+
+#: The one entry of the header of a file, and the version of what it says.
+_HEADER, _VERSION = "wam_widgets.explanation", 1
+_TENSORS = ("signal", "gradient", "output", "target", "score", "passes", "baseline", "baseline_score")
+_PLAIN = ("method", "kind", "wavelet", "level", "mode", "labels", "seed", "aggregate", "settings")
+
+
+def save(explanation: Explanation, path: str | Path) -> None:
+    """Write an explanation to a file (see `Explanation.save`)."""
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            f"The folder of the file must exist; got {str(path)!r}. Make it with `Path({str(path.parent)!r}).mkdir()`."
+        )
+    if path.is_dir():
+        raise IsADirectoryError(f"`path` must name a file; got the folder {str(path)!r}. Add a file name to it.")
+    tensors = {name: getattr(explanation, name) for name in _TENSORS}
+    if explanation.groups is not None:
+        tensors |= {"groups.values": explanation.groups.values, "groups.counts": explanation.groups.counts}
+    present = {name: tensor.contiguous().cpu() for name, tensor in tensors.items() if tensor is not None}
+    header = {name: getattr(explanation, name) for name in _PLAIN}
+    header |= {"version": _VERSION, "grid": dataclasses.asdict(explanation.grid)}
+    # First beside it, then in its place: an interrupted save leaves the old file whole.
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    try:
+        safetensors.torch.save_file(present, temporary, metadata={_HEADER: json.dumps(header)})
+        Path(temporary).replace(path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            Path(temporary).unlink()
+
+
+def load(path: str | Path) -> Explanation:
+    """Read an explanation from a file that `Explanation.save` wrote.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    Explanation
+        On the CPU.
+
+    Raises
+    ------
+    OSError
+        If the file can't be read.
+    ValueError
+        If it is truncated, not of this kind, or contradicts itself. Nothing in it is ever executed.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"`path` must name a file that `save` wrote; there is none at {str(path)!r}.")
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
+        return _assemble(json.loads(metadata.get(_HEADER, "null")), tensors)
+    except (safetensors.SafetensorError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise ValueError(
+            f"{str(path)!r} must be an explanation that `save` wrote with this version of wam_widgets; it isn't: "
+            f"{error}. Explain again and save anew."
+        ) from error
+
+
+def _assemble(header: dict[str, Any], tensors: dict[str, Tensor]) -> Explanation:
+    """Check everything that the methods of an explanation rely on, and build it."""
+    if header is None:
+        raise ValueError(f"it has no header {_HEADER!r}")
+    if header["version"] != _VERSION:
+        raise ValueError(f"its version is {header['version']!r}, not {_VERSION}")
+    signal = require_signal(tensors["signal"])
+    size = tuple(signal.shape[2:])
+    for name, known in (("method", Method), ("kind", Kind), ("aggregate", Aggregate)):
+        if header[name] not in get_args(known):
+            raise ValueError(f"its {name} is {header[name]!r}")
+    mode = require_mode(header["mode"])
+    if header["wavelet"] is not None:
+        require_level(header["level"], size, find_wavelet(header["wavelet"]), mode)
+    if not isinstance(header["settings"], dict):
+        raise TypeError("its settings are no table")
+    _require_shapes(tensors, signal)
+    grid = {key: _as_tuples(value) for key, value in header["grid"].items()}
+    return Explanation(
+        **{name: tensors.get(name) for name in _TENSORS},  # type: ignore[arg-type]  # checked above
+        **{name: _as_tuples(header[name]) for name in _PLAIN},
+        grid=Grid(**grid),
+        groups=_groups(tensors, signal, header["aggregate"]),
+    )
+
+
+def _require_shapes(tensors: dict[str, Tensor], signal: Tensor) -> None:
+    items = len(signal)
+    shapes: dict[str, tuple[int | None, ...]] = {
+        "gradient": signal.shape,
+        "baseline": signal.shape,
+        "output": (items, None),
+        **dict.fromkeys(("target", "score", "passes", "baseline_score"), (items,)),
+    }
+    for name, shape in shapes.items():
+        if name not in tensors and name not in {"gradient", "score", "passes"}:
+            continue
+        found = tensors[name].shape
+        if len(found) != len(shape) or any(b is not None and a != b for a, b in zip(found, shape, strict=True)):
+            raise ValueError(f"its {name} has shape {tuple(found)}")
+        if (name in {"target", "passes"}) == tensors[name].is_floating_point():
+            raise ValueError(f"its {name} has dtype {tensors[name].dtype}")
+
+
+def _groups(tensors: dict[str, Tensor], signal: Tensor, aggregate: str) -> GroupMeans | None:
+    if "groups.values" not in tensors:
+        return None
+    values, counts = tensors["groups.values"], tensors["groups.counts"]
+    expected = signal.shape if aggregate == "mean" else (*signal.shape[:2], values.shape[-1])
+    if values.shape[1:] != expected or counts.shape != values.shape[:2] or not bool((counts >= 1).all()):
+        raise ValueError(f"its groups have shapes {tuple(values.shape)} and {tuple(counts.shape)}")
+    return GroupMeans(values, counts)
+
+
+def _as_tuples(value: Any) -> Any:
+    """Turn the lists of JSON into the tuples that they were."""
+    return tuple(map(_as_tuples, value)) if isinstance(value, list) else value
+
+
+def to_xarray(explanation: Explanation) -> xarray.Dataset:
+    """Return an explanation as an xarray Dataset (see `Explanation.to_xarray`)."""
+    try:
+        import xarray as xr
+    except ImportError as error:
+        raise ImportError('`to_xarray` needs xarray. Type `pip install "wam-widgets[evaluation]"`.') from error
+    axes, grid = explanation.grid.axes, explanation.grid
+    coordinates: dict[str, Any] = {
+        axis: (axis, np.arange(samples) * step, {"units": unit})
+        for axis, samples, step, unit in zip(axes, explanation.size, grid.spacing, grid.units, strict=True)
+    }
+    coordinates |= {"scale": list(explanation.scales), "explained": ("item", explanation.names())}
+    data = {
+        "signal": (("item", "channel", *axes), explanation.signal),
+        "gradient": (("item", "channel", *axes), explanation.gradient),
+        "map": (("item", "scale", *axes), explanation.maps()),
+        "scale_share": (("item", "scale"), explanation.scale_shares()),
+        "score": (("item",), explanation.score),
+        "passes": (("item",), explanation.passes),
+    }
+    if explanation.baseline_score is not None:
+        data["baseline_score"] = (("item",), explanation.baseline_score)
+    return xr.Dataset(
+        {name: (dims, torch.as_tensor(values).detach().cpu().numpy()) for name, (dims, values) in data.items()},
+        coordinates,
+        {name: str(getattr(explanation, name)) for name in ("method", "kind", "wavelet", "level", "mode", "aggregate")},
+    )

@@ -1,0 +1,31 @@
+"""What one sample is."""
+
+from dataclasses import dataclass
+
+from jaxtyping import Float
+from torch import Tensor
+
+__all__ = ["Sample"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """A real signal with the class that a trained model should see in it, and whom to thank for it."""
+
+    name: str
+    """Short name, the key in its collection."""
+
+    signal: Float[Tensor, "1 channel *space"]
+    """One item, float32, as `wam.explain` takes it; images are RGB in [0, 1], axes (item, channel, row, column)."""
+
+    target: int
+    """Class expected of the model that belongs to this kind of signal, counted from 0."""
+
+    title: str
+    """What the signal shows, in a few words, for captions."""
+
+    credit: str
+    """Who made it and where it comes from: show it wherever the signal is shown."""
+
+    licence: str
+    """Terms under which the signal may be used."""

@@ -1,0 +1,129 @@
+"""What the axes of a signal mean, and the one place where the number of dimensions is looked up."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Dimensions(NamedTuple):
+    """What differs between sound, images and volumes."""
+
+    name: str
+    axes: tuple[str, ...]
+    unit: str
+    orientations: dict[str, str]  # filters per axis (a: low-pass, d: high-pass) -> name, in PyWavelets' order
+    published_noise: float  # SmoothGrad's noise in the published experiments, as a fraction of the item's range
+
+
+_DIMENSIONS = {
+    1: Dimensions("sound", ("time",), "sample", {"d": "d"}, 0.001),
+    2: Dimensions("image", ("y", "x"), "px", {"da": "horizontal", "ad": "vertical", "dd": "diagonal"}, 0.25),
+    3: Dimensions(
+        "volume",
+        ("z", "y", "x"),
+        "voxel",
+        {name: name for name in ("aad", "ada", "add", "daa", "dad", "dda", "ddd")},
+        0.0001,
+    ),
+}
+
+
+def dimensions(count: int) -> Dimensions:
+    """Look up what is particular to `count` spatial dimensions (1, 2 or 3)."""
+    return _DIMENSIONS[count]
+
+
+def require_signal(signal: object, name: str = "signal") -> Tensor:
+    r"""Return `signal` if it is a batch that can be transformed; explain what is wrong otherwise.
+
+    Raises
+    ------
+    TypeError
+        Unless it is a torch tensor of float32 or float64.
+    ValueError
+        Unless its shape is (item, channel, \\*space) with one to three spatial axes and nothing is empty.
+    """
+    if not isinstance(signal, torch.Tensor):
+        raise TypeError(
+            f"`{name}` must be a torch tensor of shape (item, channel, *space); got {type(signal).__name__}. "
+            f"Pass `torch.as_tensor({name})`."
+        )
+    if signal.dtype not in (torch.float32, torch.float64):
+        remedy = f"Pass `{name}.float()`"
+        if not signal.dtype.is_floating_point:
+            remedy += f", scaled as your model expects it (for 8-bit data often `{name}.float() / 255`)"
+        raise TypeError(f"`{name}` must be of dtype float32 or float64; got {signal.dtype}. {remedy}.")
+    if signal.ndim - 2 not in _DIMENSIONS:
+        raise ValueError(
+            f"`{name}` must have the axes (item, channel, *space) with 1, 2 or 3 spatial axes; got shape "
+            f"{tuple(signal.shape)}. A single item needs its item axis, `{name}[None]`, and data without channels "
+            f"needs a channel axis, `{name}[:, None]`."
+        )
+    if 0 in signal.shape:
+        raise ValueError(
+            f"`{name}` must hold at least one item, channel and sample; got shape {tuple(signal.shape)}, which is "
+            f"empty. Pass at least one item."
+        )
+    return signal
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """What the spatial axes of a signal mean.
+
+    Parameters
+    ----------
+    axes : tuple of str
+        Name of each spatial axis, in the order of the tensor: ("time",), ("y", "x") or ("z", "y", "x") by default.
+    spacing : tuple of float
+        Distance between neighbouring samples along each axis, in the axis' unit.
+    units : tuple of str
+        Unit of each axis, such as "s" or "mm"; by default "sample", "px" or "voxel".
+    affine : tuple of tuple of float, optional
+        4 x 4 matrix from voxel indices to world coordinates, as NIfTI stores it (volumes only).
+
+    Raises
+    ------
+    ValueError
+        If the lengths disagree, a spacing is not positive, or the affine is not 4 x 4.
+
+    Examples
+    --------
+    >>> Grid(axes=("time",), spacing=(1 / 16_000,), units=("s",)).units
+    ('s',)
+    """
+
+    axes: tuple[str, ...]
+    spacing: tuple[float, ...]
+    units: tuple[str, ...]
+    affine: tuple[tuple[float, ...], ...] | None = None
+
+    def __post_init__(self) -> None:
+        if not len(self.axes) == len(self.spacing) == len(self.units):
+            raise ValueError(
+                f"`axes`, `spacing` and `units` of a grid must have one entry per spatial axis; got "
+                f"{len(self.axes)}, {len(self.spacing)} and {len(self.units)} entries. "
+                f"Pass e.g. `Grid(('y', 'x'), (0.5, 0.5), ('mm', 'mm'))`."
+            )
+        if not all(math.isfinite(step) and step > 0 for step in self.spacing):
+            raise ValueError(
+                f"`spacing` of a grid must be positive; got {self.spacing}. Pass e.g. `spacing=(1.0, 1.0)`."
+            )
+        if self.affine is not None and (len(self.affine) != 4 or any(len(row) != 4 for row in self.affine)):
+            raise ValueError(
+                f"`affine` of a grid must be a 4 x 4 matrix; got {len(self.affine)} rows of lengths "
+                f"{tuple(len(row) for row in self.affine)}. Pass e.g. `tuple(map(tuple, image.affine.tolist()))`."
+            )
+
+    @classmethod
+    def default(cls, count: int) -> Grid:
+        """Return the grid of a signal that nothing is known of: `count` axes in steps of one sample."""
+        known = dimensions(count)
+        return cls(known.axes, (1.0,) * count, (known.unit,) * count)
