@@ -434,7 +434,7 @@ class Explanation:
         shown = ", ".join(self.names()[:3]) + (", …" if items > 3 else "")
         return (
             f"Explanation of {items} {'item' if items == 1 else 'items'} ({shown}): {self.method}, {self.kind}, in "
-            f"{seen}; {_span(self.passes.tolist())} passes per item"
+            f"{seen}; {_span(self.passes.tolist())} per item"
         )
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
@@ -495,7 +495,7 @@ class Explanation:
         raise ValueError(
             f"Standard errors need method 'smoothgrad' and at least {FEWEST_GROUPS} groups of copies; got "
             f"{self.method!r} with {self.groups.groups if self.groups else 'no'} groups "
-            f"({_span(self.passes.tolist())} passes). Pass `method='smoothgrad', samples=25`."
+            f"({_span(self.passes.tolist())}). Pass `method='smoothgrad', samples=25`."
         )
 
     def _group_means(self) -> GroupMeans:
@@ -545,6 +545,8 @@ def _require_between(name: str, value: float) -> None:
         raise ValueError(f"`{name}` must be between 0 and 1; got {value}. Pass e.g. `{name}=0.05`.")
 
 
-def _span(numbers: list[int]) -> str:
-    """Write numbers as "25", or as "15 to 81" where they differ."""
-    return str(numbers[0]) if len(set(numbers)) == 1 else f"{min(numbers)} to {max(numbers)}"
+def _span(passes: list[int]) -> str:
+    """Write "25 passes", or "15 to 81 passes" where items differ."""
+    least, most = min(passes), max(passes)
+    number = str(most) if least == most else f"{least} to {most}"
+    return f"{number} {'pass' if most == 1 else 'passes'}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 
 from tqdm.auto import tqdm
 
@@ -20,7 +20,7 @@ class Meter:
         self._report = progress if callable(progress) else None
         self._bar = tqdm(total=0, unit="pass", delay=1, leave=False, disable=progress is not None)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Meter:  # noqa: PYI034  # beartype does not know Self
         return self
 
     def __exit__(

@@ -19,7 +19,9 @@ _DEEPEST = 64
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return " Did you mean …?" with the known name that is spelt most like `name`, or nothing."""
-    matches = difflib.get_close_matches(name.lower(), list(known), n=1)
+    names = list(known)
+    matches = [each for each in names if name and each.startswith(name)]
+    matches = matches or difflib.get_close_matches(name.lower(), names, n=1)
     return f" Did you mean {matches[0]!r}?" if matches else ""
 
 

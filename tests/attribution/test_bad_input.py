@@ -1,0 +1,169 @@
+"""Every mistake is told before any pass: the rule, what came, and what to type."""
+
+# ruff: noqa: E501  # one mistake, one line
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+import wam_widgets as wam
+
+from .networks import SmallNet, signal_of
+
+pytestmark = pytest.mark.usefixtures("as_a_user")
+
+NAN = signal_of(13, 18).index_put(
+    (torch.tensor(1), torch.tensor(0), torch.tensor(2), torch.tensor(3)), torch.tensor(torch.nan).double()
+)
+
+MISTAKES: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
+    "array": ({"signal": signal_of(13, 18).numpy()}, TypeError, r"must be a torch tensor.*got ndarray.*`torch.as_tensor"),
+    "integers": ({"signal": torch.ones(1, 1, 8, 8, dtype=torch.int64)}, TypeError, r"float32 or float64; got torch.int64.*signal.float\(\)"),
+    "half": ({"signal": signal_of(13, 18).half()}, TypeError, r"got torch.float16. Pass `signal.float\(\)`"),
+    "no item axis": ({"signal": torch.rand(8, 8)}, ValueError, r"axes \(item, channel, \*space\).*got shape \(8, 8\).*signal\[None\]"),
+    "too many axes": ({"signal": torch.rand(1, 1, 4, 4, 4, 4)}, ValueError, r"1, 2 or 3 spatial axes; got shape \(1, 1, 4, 4, 4, 4\)"),
+    "no items": ({"signal": torch.rand(0, 2, 13, 18)}, ValueError, r"at least one item.*got shape \(0, 2, 13, 18\), which is empty"),
+    "NaN": ({"signal": NAN}, ValueError, r"must be finite; got 1 NaN or inf value\(s\), the first in item 1 at index \(0, 2, 3\).*nan_to_num"),
+    "infinite": ({"signal": NAN.nan_to_num(torch.inf)}, ValueError, "must be finite; got 1 NaN or inf"),
+    "model": ({"model": 3}, TypeError, r"`model` must be callable; got int. Pass a torch.nn.Module"),
+    "level too deep": ({"level": 9}, ValueError, r"`level=9` is too deep.*\(13, 18\).*at most 4 times with 'haar'.*'reflect'. Pass `level=4`"),
+    "level zero": ({"level": 0}, ValueError, r"`level` must be at least 1; got 0.*`wavelet=None`"),
+    "level half": ({"level": 1.5}, TypeError, r"whole number of decompositions; got 1.5"),
+    "wavelet": ({"wavelet": "db44"}, ValueError, r"106 discrete wavelets; got 'db44'. Did you mean 'db4'\?"),
+    "wavelet type": ({"wavelet": 4}, TypeError, r"a name such as 'haar'.*got int"),
+    "mode": ({"mode": "reflection"}, ValueError, r"`mode` must be one of 'zero'.*got 'reflection'. Did you mean 'reflect'\?"),
+    "method": ({"method": "smooth_grad"}, ValueError, r"`method` must be one of.*got 'smooth_grad'. Did you mean 'smoothgrad'\?"),
+    "aggregate": ({"aggregate": "mean_squares"}, ValueError, r"`aggregate` must be one of.*Did you mean 'mean_square'\?"),
+    "rule": ({"method": "integrated_gradients", "rule": "gauss"}, ValueError, r"`rule` must be one of.*got 'gauss'. Did you mean"),
+    "rule of smoothgrad": ({"rule": "midpoint"}, ValueError, r"`rule` belongs to method 'integrated_gradients'; got rule=midpoint with method 'smoothgrad'"),
+    "noise of a path": ({"method": "integrated_gradients", "noise": 0.1}, ValueError, r"`noise` belongs to method 'smoothgrad'"),
+    "baseline of smoothgrad": ({"baseline": torch.zeros(1)}, ValueError, r"`baseline` belongs to method 'integrated_gradients'; got baseline=a tensor"),
+    "magnitudes of a path": ({"method": "integrated_gradients", "aggregate": "mean_abs"}, ValueError, r"`aggregate` belongs to method 'saliency' or 'smoothgrad'"),
+    "rule that can't refine": ({"method": "integrated_gradients", "rule": "midpoint", "tolerance": 0.1}, ValueError, r"needs a rule that can be refined; got rule='midpoint'"),
+    "target type": ({"target": 1.5}, TypeError, r"`target` must be None.*got float"),
+    "target text": ({"target": "cat"}, TypeError, r"got str. Pass e.g. `target=3`"),
+    "target length": ({"target": [1, 2, 0]}, ValueError, r"one class per item, shape \(2,\); got shape \(3,\)"),
+    "target dtype": ({"target": torch.tensor([1.0, 2.0])}, TypeError, r"whole numbers; got torch.float32. Pass `target.long\(\)`"),
+    "samples": ({"samples": 0}, ValueError, r"`samples` must be from 1 to 65536; got 0. Pass e.g. `samples=25`"),
+    "samples half": ({"samples": 2.5}, TypeError, r"`samples` must be a whole number or 'auto'; got 2.5"),
+    "samples auto": ({"samples": "auto"}, ValueError, r"`samples='auto'` needs a tolerance"),
+    "max_samples": ({"max_samples": -1}, ValueError, r"`max_samples` must be from 1"),
+    "too few to refine": ({"tolerance": 0.1, "max_samples": 5}, ValueError, r"`max_samples` must be at least 16 with a tolerance and method='smoothgrad'; got 5"),
+    "too few to adapt": ({"method": "integrated_gradients", "rule": "adaptive", "samples": 5}, ValueError, r"`samples` must be at least 15 with rule='adaptive'; got 5"),
+    "one-point trapezoid": ({"method": "integrated_gradients", "rule": "trapezoid", "samples": 1}, ValueError, r"at least 2 with rule='trapezoid'"),
+    "tolerance": ({"tolerance": -0.1}, ValueError, r"`tolerance` must be a positive number; got -0.1"),
+    "noise": ({"noise": -0.1}, ValueError, r"`noise` must be a fraction of the item's range, zero or more; got -0.1"),
+    "noise NaN": ({"noise": float("nan")}, ValueError, r"`noise` must be a fraction"),
+    "baseline": ({"method": "integrated_gradients", "baseline": "blurr"}, ValueError, r"got 'blurr'. Did you mean 'blur'\?"),
+    "baseline type": ({"method": "integrated_gradients", "baseline": [0, 1]}, TypeError, r"`baseline` must be None, a number.*got list"),
+    "baseline shape": ({"method": "integrated_gradients", "baseline": torch.zeros(5)}, ValueError, r"must broadcast to the signal's shape \(2, 2, 13, 18\); got \(5,\).*baseline.reshape\(-1, 1, 1\)"),
+    "baseline NaN": ({"method": "integrated_gradients", "baseline": float("nan")}, ValueError, r"`baseline` must be finite"),
+    "batch size": ({"batch_size": 0}, ValueError, r"`batch_size` must be 'auto' or at least 1; got 0"),
+    "precision": ({"precision": "float16"}, ValueError, r"`precision` must be None.*or 'bfloat16'; got 'float16'"),
+    "seed": ({"seed": -1}, ValueError, r"`seed` must be a whole number from 0, or one per item \(2\); got -1"),
+    "seeds": ({"seed": [1, 2, 3]}, ValueError, r"one per item \(2\); got \[1, 2, 3\]"),
+    "labels": ({"labels": 3}, TypeError, r"`labels` must be one name per column of the output; got int"),
+    "grid": ({"grid": wam.Grid.default(3)}, ValueError, r"`grid` must describe the signal's 2 spatial axes; got 3"),
+    "progress": ({"progress": "yes"}, TypeError, r"`progress` must be None, False or a callable.*got 'yes'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_the_mistake_is_named_before_any_pass(mistake: str) -> None:
+    given, kind, words = MISTAKES[mistake]
+    passes = []
+
+    def model(signal: Tensor) -> Tensor:
+        passes.append(len(signal))
+        return signal.flatten(1)
+
+    arguments = {"model": model, "signal": signal_of(13, 18), **given}
+    with pytest.raises(kind, match=words):
+        wam.explain(arguments.pop("model"), arguments.pop("signal"), arguments.pop("target", None), **arguments)
+    assert not passes
+
+
+@pytest.mark.parametrize("target", [3, -1, [0, 3]])
+def test_a_column_that_is_not_there_is_named_before_any_gradient(target: Any) -> None:
+    model = SmallNet(2)
+    with pytest.raises(ValueError, match=r"column of the model's output, 0 to 2; got .*Pass e.g. `target=2`"):
+        wam.explain(model, signal_of(13, 18), target)
+    with pytest.raises(ValueError, match="0 to 2"):
+        wam.explain(model, signal_of(13, 18), wam.Contrast(1, 7))
+
+
+@pytest.mark.parametrize(
+    ("score", "kind", "words"),
+    [
+        (lambda output: output, ValueError, r"one number per item, shape \(.*got shape \(.*, 3\)"),
+        (lambda output: output.sum(), ValueError, r"got shape \(\)"),
+        (lambda output: output.argmax(1), ValueError, r"floating dtype; got shape .* and torch.int64"),
+        (lambda output: 3.0, TypeError, r"must return a tensor of one number per item; got float"),
+    ],
+    ids=["matrix", "scalar", "integers", "number"],
+)
+def test_a_score_is_one_number_per_item(score: Any, kind: type[Exception], words: str) -> None:
+    with pytest.raises(kind, match=words):
+        wam.explain(SmallNet(2), signal_of(13, 18), score)
+
+
+@pytest.mark.parametrize(
+    ("model", "kind", "words"),
+    [
+        (lambda x: x, ValueError, r"axes \(item, column\).*got shape \(.*13, 18\).*Pass a callable as `target`"),
+        (lambda x: "cat", TypeError, r"must return a tensor, an object with `.logits` or a tuple.*got str"),
+        (lambda x: (x * 0).long().flatten(1), ValueError, r"floating dtype; got .* torch.int64"),
+        (lambda x: x.flatten()[:1][None].repeat(7, 1), ValueError, r"one row per item; it was given"),
+    ],
+    ids=["segmentation", "text", "integers", "rows"],
+)
+def test_an_output_without_columns_is_refused_with_the_way_out(model: Any, kind: type[Exception], words: str) -> None:
+    with pytest.raises(kind, match=words):
+        wam.explain(model, signal_of(13, 18))
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        lambda x: SmallNet(2)(x.detach()),
+        lambda x: torch.from_numpy(x.detach().numpy()).flatten(1),
+        torch.no_grad()(SmallNet(2)),
+        lambda x: torch.ones(len(x), 3, dtype=x.dtype, requires_grad=True) * 2,
+    ],
+    ids=["detach", "numpy", "no_grad", "ignores its input"],
+)
+def test_a_score_without_a_path_to_the_signal_is_refused(model: Any) -> None:
+    with pytest.raises(ValueError, match=r"no path of autograd leads.*`.detach\(\)`, `torch.no_grad\(\)`"):
+        wam.explain(model, signal_of(13, 18), 1)
+
+
+def test_a_zero_gradient_is_a_valid_answer() -> None:
+    silence = torch.zeros(1, 1, 64)
+    found = wam.explain(lambda x: x.square().flatten(1), silence, 3)
+    assert found.attribution.total() == 0
+    assert not found.heatmap().any()
+    assert not found.scale_shares().any()
+    assert not found.scale_share_intervals().any()
+    assert not any(bool(band.any()) for *_, band in found.significant().bands())
+    assert not found.denoised().gradient.any()
+
+
+@pytest.mark.parametrize("method", ["saliency", "smoothgrad", "integrated_gradients"])
+@pytest.mark.parametrize("how", ["score", "gradient"])
+def test_nan_from_the_model_names_the_pass_and_the_item(method: Any, how: str) -> None:
+    signal = signal_of(13, 18, items=3).abs() + 1
+    signal[2] = 0
+
+    def model(x: Tensor) -> Tensor:
+        total = x.flatten(1).sum(1)
+        empty = x[:, 0, 0, 0] == 0
+        bad = torch.log(total - 1e9) if how == "score" else torch.sqrt(torch.where(empty, total - total.detach(), 1))
+        return torch.where(empty, bad, total)
+
+    options = {"noise": 0.0} if method == "smoothgrad" else {}
+    with pytest.raises(ValueError, match=r"finite scores and gradients; pass \d+ of item 2 \(.*gave NaN or inf"):
+        wam.explain(model, signal, lambda output: output, method=method, **options)  # type: ignore[arg-type]

@@ -1,0 +1,230 @@
+"""What can be seen in an explanation without the model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.testing import assert_close
+
+import wam_widgets as wam
+
+from .networks import SmallNet, signal_of
+
+SIZES = [(37,), (13, 18), (7, 9, 6)]
+
+
+def explained(*size: int, **options: Any) -> wam.Explanation:
+    return wam.explain(SmallNet(len(size)), signal_of(*size), 1, **{"level": 2, "samples": 9, **options})
+
+
+@given(size=st.sampled_from(SIZES), wavelet=st.sampled_from(["haar", "db4", "bior4.4", "coif2", None]))
+def test_a_map_sums_to_the_magnitudes_of_its_scale(size: tuple[int, ...], wavelet: str | None) -> None:
+    explanation = explained(*size, wavelet=wavelet, mode="symmetric")
+    maps = explanation.maps()
+    assert maps.shape == (2, len(explanation.scales), *size)
+    assert (maps >= 0).all()
+    for index, scale in enumerate(explanation.scales):
+        bands = [band.abs().flatten(1).sum(1) for name, _, band in explanation.attribution.bands() if name == scale]
+        assert_close(maps[:, index].flatten(1).sum(1), torch.stack(bands).sum(0))
+    assert_close(explanation.heatmap(), maps.sum(1))
+    assert_close(explanation.maps(orientations=True).sum(2), maps)
+    assert explanation.maps(orientations=True).shape[2] == (1, 3, 7)[len(size) - 1]
+
+
+@given(size=st.sampled_from(SIZES), wavelet=st.sampled_from(["haar", "db4", "bior4.4", None]))
+def test_all_coefficients_rebuild_the_signal_and_none_the_baseline(size: tuple[int, ...], wavelet: str | None) -> None:
+    explanation = explained(*size, wavelet=wavelet, mode="symmetric")
+    assert_close(explanation.rebuild(fraction=1.0), explanation.signal, atol=1e-9, rtol=0)
+    assert not explanation.rebuild(fraction=0.0).any()
+    path = explained(*size, wavelet=wavelet, mode="symmetric", method="integrated_gradients", baseline=0.4)
+    assert_close(path.rebuild(fraction=1.0), path.signal, atol=1e-9, rtol=0)
+    assert_close(path.rebuild(fraction=0.0), torch.full_like(path.signal, 0.4))
+
+
+def test_a_rebuilt_signal_keeps_the_most_important_positions_of_the_chosen_scales() -> None:
+    explanation = explained(16, 16)
+    importance = explanation.attribution.details[1]["vertical"].abs().sum(1)
+    z = wam.decompose(explanation.signal, level=2)
+    kept = wam.decompose(explanation.rebuild(fraction=0.25, scales=["detail 1"]), level=2)
+    assert kept.approximation.abs().max() < 1e-12
+    every = torch.stack([band.abs().sum(1) for band in explanation.attribution.details[1].values()], 1).flatten(1)
+    threshold = every.sort(dim=1, descending=True).values[:, 3 * 64 // 4 - 1]
+    expected = torch.where((importance >= threshold[:, None, None])[:, None], z.details[1]["vertical"], 0)
+    assert_close(kept.details[1]["vertical"], expected, atol=1e-12, rtol=0)
+    with pytest.raises(ValueError, match=r"`scales` must be among .*; got 'detail 4'. Did you mean"):
+        explanation.rebuild(scales=["detail 4"])
+
+
+def test_completeness_belongs_to_integrated_gradients() -> None:
+    explanation = explained(13, 18)
+    for ask in (explanation.completeness_gap, explanation.completeness_by_scale):
+        with pytest.raises(ValueError, match=r"property of Integrated Gradients; got method 'smoothgrad'"):
+            ask()
+
+
+def test_a_relative_gap_is_measured_in_the_difference_of_scores() -> None:
+    path = explained(13, 18, method="integrated_gradients", samples=3)
+    assert path.baseline_score is not None
+    assert_close(
+        path.completeness_gap(relative=True), path.completeness_gap() / (path.score - path.baseline_score).abs()
+    )
+
+
+def test_a_view_checks_what_it_is_given(as_a_user: None) -> None:
+    explanation = explained(13, 18)
+    with pytest.raises(ValueError, match=r"`level=7` is too deep.*at most 4 times"):
+        explanation.view(level=7)
+    with pytest.raises(ValueError, match="Did you mean 'db4'"):
+        explanation.view(wavelet="db44")
+    with pytest.raises(ValueError, match="Did you mean 'zero'"):
+        explanation.view(mode="zeros")
+    assert explanation.view(wavelet=None).scales == ("approximation",)
+    assert explanation.view(wavelet=None).view(wavelet="haar").scales == explanation.scales
+
+
+def test_an_explanation_says_in_a_line_what_it_is() -> None:
+    assert repr(explained(13, 18, labels=["a", "b", "c"])) == (
+        "Explanation of 2 items (b, b): smoothgrad, sensitivity, in haar, level 2; 9 passes per item"
+    )
+    assert repr(explained(13, 18, method="saliency", wavelet=None)) == (
+        "Explanation of 2 items (column 1, column 1): saliency, sensitivity, in its own samples; 1 pass per item"
+    )
+
+
+def test_xarray_holds_maps_on_the_grid() -> None:
+    grid = wam.Grid(("y", "x"), (0.5, 2.0), ("mm", "mm"))
+    explanation = explained(13, 18, grid=grid, labels=["a", "b", "c"])
+    data = explanation.to_xarray()
+    assert data["map"].dims == ("item", "scale", "y", "x")
+    np.testing.assert_allclose(data["map"].sel(scale="detail 1").values, explanation.maps()[:, 2].numpy())
+    assert data["y"].values[-1] == 6.0
+    assert data["x"].attrs["units"] == "mm"
+    assert data["explained"].values.tolist() == ["b", "b"]
+    assert data.attrs["method"] == "smoothgrad"
+
+
+# -------------------------------------------------------------------------------------------------------------- storage
+
+KINDS: dict[str, dict[str, Any]] = {
+    "smoothgrad": {},
+    "integrated gradients": {"method": "integrated_gradients", "baseline": "mean", "tolerance": 0.1},
+    "a callable": {"method": "saliency", "wavelet": None},
+    "magnitudes": {"aggregate": "mean_abs", "grid": wam.Grid(("y", "x"), (0.5, 2.0), ("mm", "mm"))},
+    "labels": {"labels": ["a", "b", "</script>"], "seed": [3, 4]},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_file_gives_back_everything(kind: str, tmp_path: Path) -> None:
+    target: Any = wam.Contrast(1, 0) if kind == "a callable" else 1
+    explanation = wam.explain(SmallNet(2), signal_of(13, 18), target, **{"level": 2, **KINDS[kind]})
+    explanation.save(tmp_path / "e.safetensors")
+    again = wam.load(str(tmp_path / "e.safetensors"))
+    assert repr(again) == repr(explanation)
+    for name in ("method", "kind", "wavelet", "level", "mode", "grid", "labels", "seed", "aggregate", "settings"):
+        assert getattr(again, name) == getattr(explanation, name), name
+    for name in ("signal", "gradient", "output", "target", "score", "passes", "baseline", "baseline_score"):
+        expected = getattr(explanation, name)
+        assert_close(getattr(again, name), expected, rtol=0, atol=0) if expected is not None else None
+    assert_close(again.attribution.flatten(), explanation.attribution.flatten(), rtol=0, atol=0)
+    if kind in {"smoothgrad", "magnitudes"}:
+        assert_close(again.standard_error().flatten(), explanation.standard_error().flatten(), rtol=0, atol=0)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["e.safetensors"]
+
+
+def write(path: Path, header: Any, **tensors: torch.Tensor) -> Path:
+    safetensors.torch.save_file(tensors, path, metadata={"wam_widgets.explanation": json.dumps(header)})
+    return path
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    path = tmp_path / "whole.safetensors"
+    explained(13, 18).save(path)
+    with safetensors.safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+        return json.loads(metadata["wam_widgets.explanation"]), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+
+
+REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+    "version": ({"version": 99}, {}, "its version is 99, not 1"),
+    "method": ({"method": "magic"}, {}, "its method is 'magic'"),
+    "wavelet": ({"wavelet": "__import__"}, {}, "discrete wavelets; got '__import__'"),
+    "level": ({"level": 40}, {}, "is too deep"),
+    "level text": ({"level": "3"}, {}, "whole number"),
+    "mode": ({"mode": []}, {}, "`mode` must be one of"),
+    "settings": ({"settings": [1]}, {}, "its settings are no table"),
+    "grid": ({"grid": {"axes": ["y"]}}, {}, "isn't"),
+    "signal": ({}, {"signal": torch.ones(3)}, r"got shape \(3,\)"),
+    "gradient": ({}, {"gradient": torch.ones(1, 1, 2, 2)}, r"its gradient has shape \(1, 1, 2, 2\)"),
+    "target": ({}, {"target": torch.tensor([0.5, 0.5])}, "its target has dtype"),
+    "groups": ({}, {"groups.counts": torch.zeros(9, 2)}, "its groups have shapes"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_a_file_that_contradicts_itself_is_refused(
+    what: str, parts: tuple[dict[str, Any], dict[str, torch.Tensor]], tmp_path: Path, as_a_user: None
+) -> None:
+    header, tensors, words = REFUSED[what]
+    path = write(tmp_path / "bad", parts[0] | header, **(parts[1] | tensors))
+    with pytest.raises(ValueError, match=rf"must be an explanation that `save` wrote.*{words}"):
+        wam.load(path)
+
+
+@pytest.mark.parametrize("missing", ["gradient", "signal", "score", "settings", "labels"])
+def test_a_file_that_lacks_something_is_refused(
+    missing: str, parts: tuple[dict[str, Any], dict[str, torch.Tensor]], tmp_path: Path, as_a_user: None
+) -> None:
+    header = {key: value for key, value in parts[0].items() if key != missing}
+    tensors = {key: value for key, value in parts[1].items() if key != missing}
+    with pytest.raises(ValueError, match="must be an explanation that `save` wrote"):
+        wam.load(write(tmp_path / "bad", header, **tensors))
+
+
+def test_truncated_and_foreign_files_are_refused_and_nothing_is_executed(tmp_path: Path) -> None:
+    whole, bad = tmp_path / "whole", tmp_path / "bad"
+    explained(13, 18).save(whole)
+    content = whole.read_bytes()
+    import pickle
+
+    class Hostile:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return (Path(tmp_path / "executed").touch, ())
+
+    torch.save(Hostile(), tmp_path / "pickled")
+    for data in (
+        content[: len(content) // 2],
+        content[:5],
+        b"",
+        b"\xff" * 64,  # a header length beyond the file
+        pickle.dumps(Hostile()),
+        (tmp_path / "pickled").read_bytes(),
+        safetensors.torch.save({"signal": torch.ones(1)}),  # another program's file
+        safetensors.torch.save({}, {"wam_widgets.explanation": "[" * 100_000}),
+        safetensors.torch.save({}, {"wam_widgets.explanation": "3"}),
+    ):
+        bad.write_bytes(data)
+        with pytest.raises(ValueError, match="must be an explanation that `save` wrote"):
+            wam.load(bad)
+    assert not (tmp_path / "executed").exists()
+
+
+def test_paths_that_cannot_be_used_are_named(tmp_path: Path) -> None:
+    explanation = explained(13, 18)
+    with pytest.raises(FileNotFoundError, match=r"The folder of the file must exist; got .*mkdir"):
+        explanation.save(tmp_path / "none" / "e.safetensors")
+    with pytest.raises(IsADirectoryError, match="must name a file"):
+        explanation.save(tmp_path)
+    with pytest.raises(FileNotFoundError, match="there is none at"):
+        wam.load(tmp_path / "none")
+    (tmp_path / "old").write_text("precious")
+    assert (tmp_path / "old").read_text() == "precious"
