@@ -55,6 +55,43 @@ def reads(samples: int, method: Any, **options: Any) -> int:
     return int(mode.count)
 
 
+class Transfers(TorchDispatchMode):
+    """Counts copies from the host to the device."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        found = func(*args, **(kwargs or {}))
+        if "copy" in str(func) and isinstance(found, Tensor) and found.is_meta:
+            self.count += any(isinstance(each, Tensor) and each.device.type == "cpu" for each in args)
+        return found
+
+
+@pytest.mark.parametrize("method", METHODS[1:])
+def test_no_sub_batch_sends_anything_to_the_device(method: Any) -> None:
+    counts = []
+    for samples in (16, 96):
+        with Transfers() as mode:
+            signal = torch.empty(2, 2, 16, 17, device="meta", dtype=torch.float64)
+            wam.explain(SmallNet(2).to("meta"), signal, 1, method=method, samples=samples, batch_size=4)
+        counts.append(mode.count)
+    assert counts[0] == counts[1] > 0
+
+
+def test_groups_that_do_not_fit_are_fewer_and_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    signal = signal_of(13, 18)
+    monkeypatch.setattr("wam_widgets.attribution.averages.GROUPS_MEMORY", 9 * signal.numel() * 8)
+    fewer = wam.explain(SmallNet(2), signal, 1)
+    assert fewer.groups is not None
+    assert fewer.groups.groups == fewer.settings["groups"] == 9
+    assert "memory" in fewer.settings["groups_limited_by"]
+    monkeypatch.setattr("wam_widgets.attribution.averages.GROUPS_MEMORY", 7 * signal.numel() * 8)
+    with pytest.raises(ValueError, match="a signal this large leaves no memory for more"):
+        wam.explain(SmallNet(2), signal, 1).standard_error()
+
+
 @pytest.mark.parametrize("method", METHODS[1:])
 def test_no_sub_batch_waits_for_the_device(method: Any) -> None:
     few, many = reads(16, method), reads(96, method)

@@ -15,7 +15,7 @@ from torch import Tensor
 from wam_widgets.transform import pull_back
 
 from .explanation import Aggregate, completeness_unit
-from .passes import Model, Plan, Scored, SubBatch, Sums, run, run_model
+from .passes import Inputs, Model, Plan, Scored, SubBatch, Sums, run, run_model
 from .paths import SEGMENTS, Line, NoisyCopies, Rule
 from .progress import Meter
 from .score import Score, columns_of, require_classes, require_rows, score_of
@@ -49,19 +49,22 @@ class Runner:
     meter: Meter
     stopped: bool = False
 
-    def run(self, plan: Plan, inputs: Callable[[Plan], Tensor], sums: list[Sums]) -> bool:
+    def run(self, plan: Plan, inputs: Inputs, sums: list[Sums]) -> bool:
         """Run a plan (see `passes.run`) and return whether it may go on."""
         self.meter.expect(len(plan))
         self.stopped = not run(plan, inputs, self.scored, sums, sub_batch=self.sub_batch, after=self.meter.advance)
         return not self.stopped
 
-    def forward(self, plan: Plan, inputs: Callable[[Plan], Tensor], like: Tensor) -> Tensor:
+    def forward(self, plan: Plan, inputs: Inputs, like: Tensor) -> Tensor:
         """Return the scores of the inputs of a plan, shape (pass,), without gradients, in the dtype of `like`."""
+        item, place = plan.on(like.device, like.dtype)
         step = self.sub_batch.size
-        parts = [plan[at : at + step] for at in range(0, len(plan), step)]
-        items = [torch.as_tensor(part.item, device=like.device) for part in parts]
-        pairs = zip(parts, items, strict=True)
-        return torch.cat([self.scored.values(inputs(part), item)[1].to(like.dtype) for part, item in pairs])
+        scores = []
+        for at in range(0, len(plan), step):
+            part = slice(at, at + step)
+            _, found = self.scored.values(inputs(plan[part], item[part], place[part]), item[part])
+            scores.append(found.to(like.dtype))
+        return torch.cat(scores)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

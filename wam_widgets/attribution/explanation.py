@@ -492,10 +492,11 @@ class Explanation:
                 "Standard errors belong to the plain mean; this explanation is denoised, which adds a bias that they "
                 "wouldn't show. Ask the explanation that `denoised()` was called on."
             )
+        limited = "; a signal this large leaves no memory for more" if "groups_limited_by" in self.settings else ""
         raise ValueError(
             f"Standard errors need method 'smoothgrad' and at least {FEWEST_GROUPS} groups of copies; got "
             f"{self.method!r} with {self.groups.groups if self.groups else 'no'} groups "
-            f"({_span(self.passes.tolist())}). Pass `method='smoothgrad', samples=25`."
+            f"({_span(self.passes.tolist())}{limited}). Pass `method='smoothgrad', samples=25`."
         )
 
     def _group_means(self) -> GroupMeans:

@@ -52,6 +52,14 @@ class Plan:
     def __getitem__(self, part: slice) -> Plan:
         return Plan(self.item[part], self.place[part], self.group[part], self.weight[part])
 
+    def on(self, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """Return `item` and `place` on the device where they are used, shape (pass,) each."""
+        return torch.as_tensor(self.item, device=device), torch.as_tensor(self.place, device=device, dtype=dtype)
+
+
+Inputs = Callable[[Plan, Tensor, Tensor], Tensor]
+"""From a part of a plan, and its `item` and `place` on the device, to (pass, channel, *space)."""
+
 
 @dataclass(slots=True, eq=False)
 class Sums:
@@ -141,7 +149,7 @@ def run_model(model: Model, inputs: Tensor, precision: torch.dtype | None) -> An
 
 def run(
     plan: Plan,
-    inputs: Callable[[Plan], Tensor],
+    inputs: Inputs,
     scored: Scored,
     sums: list[Sums],
     *,
@@ -154,7 +162,7 @@ def run(
     ----------
     plan : Plan
         The passes, in the order in which they are run.
-    inputs : callable
+    inputs : Inputs
         Makes the model's inputs, (pass, channel, \\*space), for a part of the plan.
     scored : Scored
         The model and its score.
@@ -177,7 +185,7 @@ def run(
     """
     device = sums[0].values.device
     # The whole plan travels to the device once, so that no sub-batch waits for the host or the host for it.
-    item = torch.as_tensor(plan.item, device=device)
+    item, place = plan.on(device, sums[0].values.dtype)
     row = torch.as_tensor(plan.group * sums[0].weight.shape[1] + plan.item, device=device)
     weight = torch.as_tensor(plan.weight, device=device, dtype=sums[0].values.dtype)
     first_bad = torch.full((), len(plan), device=device)
@@ -188,7 +196,7 @@ def run(
             part = slice(done, min(done + sub_batch.size, len(plan)))
             try:
                 with sub_batch.timed(part.stop - part.start, device):
-                    gradient, scores = scored.gradient(inputs(plan[part]), item[part])
+                    gradient, scores = scored.gradient(inputs(plan[part], item[part], place[part]), item[part])
                     for each in sums:
                         each.add(gradient, row[part], weight[part])
             except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:

@@ -64,18 +64,17 @@ class NoisyCopies:
     deviation: Tensor
     seeds: Sequence[int]
 
-    def inputs(self, part: Plan) -> Tensor:
+    def inputs(self, part: Plan, item: Tensor, _: Tensor) -> Tensor:
         r"""Return the copies of a part of a plan, shape (pass, channel, \\*space)."""
         copies = torch.empty((len(part), *self.signal.shape[1:]), dtype=self.signal.dtype, device=self.signal.device)
         drawn: dict[int, int] = {}
-        for row, (item, copy) in enumerate(zip(part.item.tolist(), part.place.tolist(), strict=True)):
-            seed = copy_seed(self.seeds[item], copy)
+        for row, (owner, copy) in enumerate(zip(part.item.tolist(), part.place.tolist(), strict=True)):
+            seed = copy_seed(self.seeds[owner], copy)
             if seed in drawn:
                 copies[row] = copies[drawn[seed]]
             elif not copies.is_meta:
                 copies[row].normal_(generator=torch.Generator(copies.device).manual_seed(seed))
             drawn.setdefault(seed, row)
-        item = torch.as_tensor(part.item, device=copies.device)
         deviation = self.deviation[item].reshape(-1, *[1] * (copies.ndim - 1))
         return copies.mul_(deviation).add_(self.signal[item])
 
@@ -101,10 +100,8 @@ class Line:
     signal: Tensor
     baseline: Tensor
 
-    def inputs(self, part: Plan) -> Tensor:
-        r"""Return the points of a part of a plan, shape (pass, channel, \\*space)."""
-        item = torch.as_tensor(part.item, device=self.signal.device)
-        fraction = torch.as_tensor(part.place, dtype=self.signal.dtype, device=self.signal.device)
+    def inputs(self, _: Plan, item: Tensor, fraction: Tensor) -> Tensor:
+        r"""Return the points of a part of a plan, shape (pass, channel, \*space)."""
         return torch.lerp(self.baseline[item], self.signal[item], fraction.reshape(-1, *[1] * (self.signal.ndim - 1)))
 
     def plan(self, rule: Rule, count: int) -> Plan:
