@@ -165,5 +165,26 @@ def test_nan_from_the_model_names_the_pass_and_the_item(method: Any, how: str) -
         return torch.where(empty, bad, total)
 
     options = {"noise": 0.0} if method == "smoothgrad" else {}
-    with pytest.raises(ValueError, match=r"finite scores and gradients; pass \d+ of item 2 \(.*gave NaN or inf"):
+    words = {
+        "score": r"finite scores; that of the signal for item 2 is nan",
+        "gradient": r"finite scores and gradients; pass \d+ of item 2 \(.*gave NaN or inf",
+    }
+    with pytest.raises(ValueError, match=words[how]):
         wam.explain(model, signal, lambda output: output, method=method, **options)  # type: ignore[arg-type]
+
+
+def test_a_baseline_without_a_finite_score_is_named() -> None:
+    def decibels(signal: Tensor) -> Tensor:
+        return torch.log10(signal.square().mean((1, 2)))
+
+    for options in ({"tolerance": 0.1}, {"samples": 25}):
+        with pytest.raises(ValueError, match=r"a point of its path for item 0 is -inf.*another `baseline`"):
+            wam.explain(decibels, signal_of(37), method="integrated_gradients", **options)
+    with pytest.raises(ValueError, match=r"that of the signal for item 1 is -inf"):
+        wam.explain(decibels, signal_of(37) * torch.tensor([1.0, 0]).reshape(2, 1, 1))
+
+
+def test_a_tolerance_needs_room_for_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wam_widgets.attribution.averages.GROUPS_MEMORY", 1000)
+    with pytest.raises(ValueError, match=r"A tolerance needs 8 group means.*Explain fewer items at once"):
+        wam.explain(SmallNet(2), signal_of(13, 18), 1, tolerance=0.5)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -64,7 +63,7 @@ class Runner:
             part = slice(at, at + step)
             _, found = self.scored.values(inputs(plan[part], item[part], place[part]), item[part])
             scores.append(found.to(like.dtype))
-        return torch.cat(scores)
+        return require_finite_scores(torch.cat(scores), plan.item, "a point of its path")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,7 +81,7 @@ class Average:
     baseline_score : Tensor, shape (item,), or None
         The score where the line begins.
     settings : dict
-        What else is worth noting.
+        What else is worth noting; "error_reached" is the relative error of each item, if it was asked for.
     """
 
     gradient: Tensor
@@ -121,11 +120,25 @@ def look(
         require_rows(found, len(part))
         outputs.append(found.float() if precision is not None else found)
     output = torch.cat(outputs).detach() if outputs else None
+    items = np.arange(len(signal))
     if callable(wanted):
-        return output, wanted, torch.cat(scores).detach().to(signal.dtype)
+        score = torch.cat(scores).detach().to(signal.dtype)
+        return output, wanted, require_finite_scores(score, items, "the signal")
     assert output is not None  # noqa: S101  # columns_of raised otherwise
     column = output.argmax(1) if wanted is None else require_classes(wanted, output.shape[1])
-    return output, column, output.gather(1, column[:, None])[:, 0].to(signal.dtype)
+    score = output.gather(1, column[:, None])[:, 0].to(signal.dtype)
+    return output, column, require_finite_scores(score, items, "the signal")
+
+
+def require_finite_scores(scores: Tensor, item: NDArray[np.int64], where: str) -> Tensor:
+    """Return the scores, shape (pass,), if all are finite; else say which item's is not, and where."""
+    if not scores.is_meta and not bool(torch.isfinite(scores).all()):
+        first = int((~torch.isfinite(scores)).nonzero()[0, 0])
+        raise ValueError(
+            f"The model must give finite scores; that of {where} for item {int(item[first])} is {float(scores[first])}. "
+            f"Look for divisions and logarithms of zero in the model, or pass another `baseline`."
+        )
+    return scores
 
 
 def over_copies(
@@ -134,6 +147,11 @@ def over_copies(
     """Average gradients over noisy copies, with more copies until the tolerance is met."""
     signal, items, tolerance = copies.signal, len(copies.signal), budget.tolerance
     groups = _count_groups(signal, budget.start)
+    if tolerance is not None and groups < FEWEST_GROUPS:
+        raise ValueError(
+            f"A tolerance needs {FEWEST_GROUPS} group means of the signal within {GROUPS_MEMORY} bytes; got "
+            f"shape {tuple(signal.shape)}. Explain fewer items at once, or leave `tolerance` out."
+        )
     sums = [Sums.zeros(groups, signal)]
     if reduce is not None:
         sums.append(Sums.zeros(groups, reduce(signal), reduce))
@@ -143,7 +161,7 @@ def over_copies(
         if not go_on or tolerance is None:
             break
         # The squared error falls with the number of copies; a tenth more than foreseen saves a round of few.
-        error = relative_error(sums[0]).double().cpu().numpy()
+        error = relative_error(sums[-1]).double().cpu().numpy()
         needed = np.where(
             error > tolerance, np.ceil(np.minimum(1.1 * last * (error / tolerance) ** 2, budget.most)), last
         )
@@ -155,8 +173,7 @@ def over_copies(
         raise KeyboardInterrupt("Stopped before every item had a complete pass.")
     settings: dict[str, Any] = {"groups": groups}
     if tolerance is not None and not runner.stopped:
-        settings["error_reached"] = relative_error(sums[0]).tolist()
-        _warn_if_missed(tolerance, max(settings["error_reached"]), "standard error", int(count.max()))
+        settings["error_reached"] = relative_error(sums[-1]).tolist()
     if groups < min(MOST_GROUPS, budget.start) and budget.start >= FEWEST_GROUPS:
         settings["groups_limited_by"] = f"memory, {GROUPS_MEMORY} bytes"
     gradient = sums[0].values.sum(0) / _per_item(count, signal)
@@ -203,10 +220,6 @@ def _adaptively(runner: Runner, line: Line, budget: Budget, score: Tensor) -> Av
         first, last = last, _refined(last, gaps, error > allowed, allowed, most)
         if not go_on or (first == last).all():
             break
-    if budget.tolerance is not None and not runner.stopped:
-        _warn_if_missed(
-            budget.tolerance, float((error / unit).max()), "completeness gap", int(sums.weight.sum(0).max())
-        )
     gradient = (sums.values * _per_item(shares, signal)).sum(0)
     passes = torch.as_tensor(sums.weight.sum(0).astype(np.int64))
     return Average(gradient, passes, None, ends[0], {"error_reached": (error / unit).tolist()})
@@ -264,13 +277,3 @@ def _per_item(numbers: Tensor | NDArray[np.float64], like: Tensor) -> Tensor:
     """Give numbers, shape (…, item), the axes that multiply a tensor shaped as `like`, (item, …), from the left."""
     given = torch.as_tensor(numbers, dtype=like.dtype, device=like.device)
     return given.reshape(*given.shape, *[1] * (like.ndim - 1))
-
-
-def _warn_if_missed(tolerance: float, error: float, what: str, passes: int) -> None:
-    if error > tolerance:
-        warnings.warn(
-            f"The tolerance {tolerance:g} was not met after {passes} passes: the relative {what} is {error:.2g}. "
-            f"Raise `max_samples`, or accept it with `tolerance={error:.2g}`.",
-            RuntimeWarning,
-            stacklevel=4,
-        )

@@ -214,19 +214,32 @@ def explain(
     )
     if runner.stopped:
         warnings.warn(f"Stopped early: what is complete is returned. {explanation!r}.", RuntimeWarning, stacklevel=2)
-    elif method == "integrated_gradients" and tolerance is None and not signal.is_meta:
-        _warn_of_gap(explanation)
+    elif not signal.is_meta:
+        _warn_if_missed(explanation, tolerance)
     return explanation
 
 
-def _warn_of_gap(explanation: Explanation) -> None:
-    """Say so if a fixed rule misses much of the score's difference."""
-    gap = explanation.view(wavelet=None).completeness_gap(relative=True).abs().max().item()
-    if gap > GAP_WORTH_A_WARNING:
-        warnings.warn(
-            f"Integrated Gradients with {explanation.settings['samples']} passes ({explanation.settings['rule']}) has "
-            f"a relative completeness gap of {gap:.2g}: the attributions miss that part of f(x) - f(x₀). "
-            f"Pass `tolerance=0.05` to refine until it is met, reusing passes.",
-            RuntimeWarning,
-            stacklevel=3,
+def _warn_if_missed(explanation: Explanation, tolerance: float | None) -> None:
+    """Say so if the tolerance was not met, or if a fixed rule misses much of the score's difference."""
+    path, settings = explanation.method == "integrated_gradients", explanation.settings
+    passes = int(explanation.passes.max())
+    if tolerance is not None and (error := max(settings["error_reached"])) > tolerance:
+        text = (
+            f"The tolerance {tolerance:g} was not met after {passes} passes: the relative "
+            f"{'completeness gap' if path else 'standard error'} is {error:.2g}. "
+            f"Raise `max_samples`, or accept it with `tolerance={error:.2g}`."
         )
+    elif tolerance is None and path and (gap := _relative_gap(explanation)) > GAP_WORTH_A_WARNING:
+        text = (
+            f"Integrated Gradients with {passes} passes ({settings['rule']}) has a relative completeness gap of "
+            f"{gap:.2g}: the attributions miss that part of f(x) - f(x₀). Pass `tolerance=0.05` to refine until it is "
+            f"met, reusing passes."
+        )
+    else:
+        return
+    warnings.warn(text, RuntimeWarning, stacklevel=3)
+
+
+def _relative_gap(explanation: Explanation) -> float:
+    """Return the largest gap of all items, in the signal's own samples, where it costs no transform."""
+    return explanation.view(wavelet=None).completeness_gap(relative=True).abs().max().item()
