@@ -72,7 +72,7 @@ class Average:
 
     Parameters
     ----------
-    gradient : Tensor, shape (item, channel, \\*space)
+    gradient : Tensor, shape (item, channel, \*space)
         The mean gradient.
     passes : Tensor, shape (item,)
         How many it is the mean of.
@@ -135,7 +135,7 @@ def require_finite_scores(scores: Tensor, item: NDArray[np.int64], where: str) -
     if not scores.is_meta and not bool(torch.isfinite(scores).all()):
         first = int((~torch.isfinite(scores)).nonzero()[0, 0])
         raise ValueError(
-            f"The model must give finite scores; that of {where} for item {int(item[first])} is {float(scores[first])}. "
+            f"The model must give finite scores; that of {where} for item {item[first]} is {float(scores[first])}. "
             f"Look for divisions and logarithms of zero in the model, or pass another `baseline`."
         )
     return scores
@@ -238,9 +238,11 @@ def _refined(
         left = most - int(points[:, item].sum())
         remaining = float(np.square(gaps[:, item]).sum())
         for segment in np.argsort(-np.abs(gaps[:, item]), kind="stable"):
-            if remaining <= (allowed[item] / 2) ** 2 or left == 0:
+            more = 2 * int(points[segment, item])
+            if remaining <= (allowed[item] / 2) ** 2:
                 break
-            more = min(2 * int(points[segment, item]), left)
+            if more > left:  # a part of it would leave the points uneven
+                continue
             refined[segment, item] += more
             left -= more
             remaining -= gaps[segment, item] ** 2

@@ -73,10 +73,10 @@ def explain(
     Parameters
     ----------
     model : callable
-        From a signal, (item, channel, \\*space), to an output: a tensor (item, column), an object with `.logits`, or a
+        From a signal, (item, channel, \*space), to an output: a tensor (item, column), an object with `.logits`, or a
         tuple that starts with one of them. A `torch.nn.Module` is put into evaluation mode during the call and left as
         it was; one that is hidden inside another callable isn't found: put that into evaluation mode yourself.
-    signal : Tensor, shape (item, channel, \\*space)
+    signal : Tensor, shape (item, channel, \*space)
         Sound, images or volumes, float32 or float64, as the model takes them.
     target : None, int, sequence of int, Tensor or callable
         What to explain: the column of the output with the largest value; that column for every item; one per item; or

@@ -27,7 +27,6 @@ from .uncertainty import (
     shrink_band,
     standard_error_of_mean,
     student_quantile,
-    weighted_mean,
 )
 
 if TYPE_CHECKING:
@@ -51,9 +50,9 @@ class Explanation:
 
     Parameters
     ----------
-    signal : Tensor, shape (item, channel, \\*space)
+    signal : Tensor, shape (item, channel, \*space)
         What was explained.
-    gradient : Tensor, shape (item, channel, \\*space)
+    gradient : Tensor, shape (item, channel, \*space)
         Mean of d score / d signal over the passes; score units per signal unit.
     output : Tensor, shape (item, column), or None
         What the model returned for the signal; None if only a target that is a callable can read it.
@@ -75,7 +74,7 @@ class Explanation:
         How the signal is continued beyond its border.
     grid : Grid
         What the axes mean.
-    baseline : Tensor, shape (item, channel, \\*space), or None
+    baseline : Tensor, shape (item, channel, \*space), or None
         What contributions are measured from; None for zero.
     baseline_score : Tensor, shape (item,), or None
         The score of the baseline (Integrated Gradients).
@@ -192,7 +191,7 @@ class Explanation:
 
         Returns
         -------
-        Tensor, shape (item, scale, \\*space), or (item, scale, orientation, \\*space)
+        Tensor, shape (item, scale, \*space), or (item, scale, orientation, \*space)
             Magnitudes, summed over channels (and orientations), each spread over its coefficient's cell, so that a
             map's sum is its scale's. The approximation has no orientation: its map stands in the place of the first.
             Nothing is normalised.
@@ -201,13 +200,15 @@ class Explanation:
         return maps if orientations else maps.sum(2)
 
     def heatmap(self) -> Float[Tensor, item * space]:
-        r"""Return the maps of all scales together, shape (item, \\*space)."""
+        r"""Return the maps of all scales together, shape (item, \*space)."""
         return self.maps().sum(1)
 
     def maps_standard_error(self) -> Float[Tensor, "item scale *space"]:
-        r"""Return the jackknife standard error of `maps()`, shape (item, scale, \\*space)."""
+        r"""Return the jackknife standard error of `maps()`, shape (item, scale, \*space)."""
+        template = self._template()
         return jackknife_error(
-            self._error_groups(), lambda groups: spread(self._to_attribution(groups.mean()).map(torch.abs)).sum(2)
+            self._coefficient_groups(self._error_groups()),
+            lambda groups: spread(template.unflatten(groups.mean().abs())).sum(2),
         )
 
     def scale_shares(self) -> Float[Tensor, "item scale"]:
@@ -219,7 +220,9 @@ class Explanation:
             Σ(attribution² - standard error²) per scale, floored at 0 and divided by its sum over the scales; the plain
             energy where there are no standard errors. Rows sum to 1, or are zero where nothing stands out.
         """
-        return self._shares(self.groups) if self._has_errors() else self._shares(None)
+        if not self._has_errors():
+            return self._shares_of(self.attribution.flatten().square())
+        return self._shares_of(_noise_free_energy(self._coefficient_groups(self._error_groups())))
 
     def scale_share_intervals(self, confidence: float = 0.95) -> Float[Tensor, "item scale 2"]:
         """Return jackknife intervals for `scale_shares`.
@@ -240,9 +243,10 @@ class Explanation:
             If there are no standard errors, or the confidence is not between 0 and 1.
         """
         _require_between("confidence", confidence)
-        groups = self._error_groups()
-        half = jackknife_error(groups, self._shares) * student_quantile(confidence, groups.groups)
-        shares = self._shares(groups)
+        groups = self._coefficient_groups(self._error_groups())
+        error = jackknife_error(groups, lambda each: self._shares_of(_noise_free_energy(each)))
+        half = error * student_quantile(confidence, groups.groups)
+        shares = self._shares_of(_noise_free_energy(groups))
         return torch.stack([shares - half, shares + half], dim=-1).clamp(0, 1)
 
     def rebuild(self, *, fraction: float = 1.0, scales: Sequence[str] | None = None) -> Tensor:
@@ -258,7 +262,7 @@ class Explanation:
 
         Returns
         -------
-        Tensor, shape (item, channel, \\*space)
+        Tensor, shape (item, channel, \*space)
             The baseline plus what was kept of the signal's difference from it; the signal itself for fraction 1.
 
         Raises
@@ -319,11 +323,8 @@ class Explanation:
         ValueError
             If the gradient isn't the mean of at least 8 noisy copies.
         """
-        groups = self._error_groups()
-        means = self._groups_attribution(groups)
-        return means.map(
-            lambda band: standard_error_of_mean(band.unflatten(0, (groups.groups, -1)), groups.counts),
-        )
+        groups = self._coefficient_groups(self._error_groups())
+        return self._template().unflatten(standard_error_of_mean(groups.values, groups.counts))
 
     def significant(self, rate: float = 0.05) -> Coefficients:
         """Find the coefficients whose attribution can be told from zero.
@@ -454,7 +455,7 @@ class Explanation:
         return decompose(difference, self.wavelet, level=self.level, mode=self.mode)
 
     def _to_attribution(self, mean: Tensor) -> Coefficients:
-        r"""Carry a mean over passes, (item, channel, \\*), to coefficients, times those of the signal if asked for."""
+        r"""Carry a mean over passes, (item, channel, \*), to coefficients, times those of the signal if asked for."""
         if self.aggregate != "mean":
             return self._template().unflatten(mean)
         sensitivity = pull_back(mean, self.wavelet, level=self.level, mode=self.mode)
@@ -466,19 +467,16 @@ class Explanation:
             self._signal_coefficients(),
         )
 
-    def _groups_attribution(self, groups: GroupMeans) -> Coefficients:
-        """Return the attributions of all groups, item axes side by side."""
-        return self._to_attribution(groups.values.flatten(0, 1))
+    def _coefficient_groups(self, groups: GroupMeans) -> GroupMeans:
+        """Carry the group means of the gradient to attributions, shape (group, item, channel, n)."""
+        attributions = self._to_attribution(groups.values.flatten(0, 1))
+        return GroupMeans(attributions.flatten().unflatten(0, groups.values.shape[:2]), groups.counts)
 
-    def _shares(self, groups: GroupMeans | None) -> Tensor:
-        if groups is None:
-            energy = _by_scale(self.attribution.map(torch.square))
-        else:
-            bands = self._groups_attribution(groups).map(lambda band: _noise_free_energy(band, groups))
-            energy = _by_scale(bands)
-        energy = energy.clamp(min=0)
-        total = energy.sum(1, keepdim=True)
-        return torch.where(total > 0, energy / total, 0)
+    def _shares_of(self, energy: Tensor) -> Tensor:
+        """Add up the energy of coefficients, shape (item, channel, n), by scale and divide it by its sum."""
+        by_scale = _by_scale(self._template().unflatten(energy)).clamp(min=0)
+        total = by_scale.sum(1, keepdim=True)
+        return torch.where(total > 0, by_scale / total, 0)
 
     def _has_errors(self) -> bool:
         return self.groups is not None and self.groups.groups >= FEWEST_GROUPS
@@ -526,10 +524,9 @@ def completeness_unit(score: Tensor, baseline_score: Tensor) -> Tensor:
     return torch.maximum((score - baseline_score).abs(), floor).clamp(min=torch.finfo(score.dtype).tiny)
 
 
-def _noise_free_energy(band: Tensor, groups: GroupMeans) -> Tensor:
-    """Return mean² - standard error² of a band whose item axis holds all groups."""
-    values = band.unflatten(0, (groups.groups, -1))
-    return weighted_mean(values, groups.counts).square() - standard_error_of_mean(values, groups.counts).square()
+def _noise_free_energy(groups: GroupMeans) -> Tensor:
+    """Return mean² - standard error², shape (item, channel, n)."""
+    return groups.mean().square() - standard_error_of_mean(groups.values, groups.counts).square()
 
 
 def _by_scale(coefficients: Coefficients) -> Tensor:

@@ -26,7 +26,7 @@ def gradcam(
     ----------
     model : torch.nn.Module
         As for `explain`.
-    signal : Tensor, shape (item, channel, \\*space)
+    signal : Tensor, shape (item, channel, \*space)
         As for `explain`.
     target : None, int, sequence of int or Tensor
         The column of the output to explain, as for `explain`; no callable.
@@ -35,7 +35,7 @@ def gradcam(
 
     Returns
     -------
-    Tensor, shape (item, \\*space)
+    Tensor, shape (item, \*space)
         A map on the signal's grid, zero or more, linearly interpolated; not normalised.
 
     Raises

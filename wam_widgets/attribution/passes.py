@@ -67,12 +67,12 @@ class Sums:
 
     Parameters
     ----------
-    values : Tensor, shape (group, item, channel, \\*)
+    values : Tensor, shape (group, item, channel, \*)
         The sums.
     weight : float array, shape (group, item)
         Sum of the weights.
     reduce : callable
-        What is done to the gradients of a sub-batch, (pass, channel, \\*space), before they are added up.
+        What is done to the gradients of a sub-batch, (pass, channel, \*space), before they are added up.
     """
 
     values: Tensor
@@ -81,7 +81,7 @@ class Sums:
 
     @classmethod
     def zeros(cls, groups: int, like: Tensor, reduce: Callable[[Tensor], Tensor] = lambda gradient: gradient) -> Sums:
-        r"""Start with nothing, for reduced gradients of the shape of `like`, (item, channel, \\*)."""
+        r"""Start with nothing, for reduced gradients of the shape of `like`, (item, channel, \*)."""
         return cls(like.new_zeros((groups, *like.shape)), np.zeros((groups, len(like))), reduce)
 
     def add(self, gradient: Tensor, row: Tensor, weight: Tensor) -> None:
@@ -102,7 +102,7 @@ class Scored:
     Parameters
     ----------
     model : callable
-        (item, channel, \\*space) -> output.
+        (item, channel, \*space) -> output.
     target : Score or Tensor, shape (item,)
         A callable on the output, or a column of it per item.
     precision : torch.dtype, optional
@@ -163,7 +163,7 @@ def run(
     plan : Plan
         The passes, in the order in which they are run.
     inputs : Inputs
-        Makes the model's inputs, (pass, channel, \\*space), for a part of the plan.
+        Makes the model's inputs, (pass, channel, \*space), for a part of the plan.
     scored : Scored
         The model and its score.
     sums : list of Sums
@@ -251,14 +251,16 @@ class SubBatch:
     def _learn(self, seconds: float) -> None:
         self.tries[self.size] = self.tries.get(self.size, 0) + 1
         self.best[self.size] = min(self.best.get(self.size, seconds), seconds)
-        # The first sub-batch of all is a warm-up, and one slow sub-batch may be the machine's: both get a second try.
-        fastest = min(self.best, key=self.best.__getitem__)
-        if self.tries[self.size] < 2 and (fastest != self.size or self.size == 1):
+        least = min(self.best.values())
+        slower = self.best[self.size] > 1.05 * least
+        # The first sub-batch of all is a warm-up, and a slow one may be the machine's fault: both get a second try.
+        if self.tries[self.size] < 2 and (slower or self.size == 1):
             return
-        if fastest == self.size:
-            self.size *= 2
+        if slower:
+            self.size = min(size for size, seconds in self.best.items() if seconds <= 1.03 * least)
+            self.settled = True
         else:
-            self.size, self.settled = fastest, True
+            self.size *= 2
 
     def shrink(self, count: int, error: BaseException) -> None:
         """Halve after `error` if memory ran out, else raise it again.

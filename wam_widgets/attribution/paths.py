@@ -52,7 +52,7 @@ class NoisyCopies:
 
     Parameters
     ----------
-    signal : Tensor, shape (item, channel, \\*space)
+    signal : Tensor, shape (item, channel, \*space)
         The items.
     deviation : Tensor, shape (item,)
         Standard deviation of the noise, in the signal's units.
@@ -65,7 +65,7 @@ class NoisyCopies:
     seeds: Sequence[int]
 
     def inputs(self, part: Plan, item: Tensor, _: Tensor) -> Tensor:
-        r"""Return the copies of a part of a plan, shape (pass, channel, \\*space)."""
+        r"""Return the copies of a part of a plan, shape (pass, channel, \*space)."""
         copies = torch.empty((len(part), *self.signal.shape[1:]), dtype=self.signal.dtype, device=self.signal.device)
         drawn: dict[int, int] = {}
         for row, (owner, copy) in enumerate(zip(part.item.tolist(), part.place.tolist(), strict=True)):
@@ -93,7 +93,7 @@ class Line:
 
     Parameters
     ----------
-    signal, baseline : Tensor, shape (item, channel, \\*space)
+    signal, baseline : Tensor, shape (item, channel, \*space)
         Its ends.
     """
 

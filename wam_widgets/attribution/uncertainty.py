@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.stats
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -23,7 +22,7 @@ class GroupMeans:
 
     Parameters
     ----------
-    values : Tensor, shape (group, item, channel, \\*)
+    values : Tensor, shape (group, item, channel, \*)
         One mean per group and item.
     counts : Tensor, shape (group, item)
         How many copies each is the mean of, at least 1.
@@ -38,7 +37,7 @@ class GroupMeans:
         return self.values.shape[0]
 
     def mean(self) -> Tensor:
-        r"""Return the mean over all copies, shape (item, channel, \\*)."""
+        r"""Return the mean over all copies, shape (item, channel, \*)."""
         return weighted_mean(self.values, self.counts)
 
     def left_out(self) -> Iterator[GroupMeans]:
@@ -49,13 +48,13 @@ class GroupMeans:
 
 
 def weighted_mean(values: Tensor, counts: Tensor) -> Tensor:
-    r"""Average group means, shape (group, item, \\*), over the groups, each as often as it has copies."""
+    r"""Average group means, shape (group, item, \*), over the groups, each as often as it has copies."""
     weights = _beside(counts / counts.sum(0), values)
     return (values * weights).sum(0)
 
 
 def standard_error_of_mean(values: Tensor, counts: Tensor) -> Tensor:
-    r"""Return the standard error of `weighted_mean`, shape (item, \\*).
+    r"""Return the standard error of `weighted_mean`, shape (item, \*).
 
     A group of n copies varies with the n-th part of one copy's variance, so that squared deviations weighted by n
     estimate the latter with G - 1 degrees of freedom.
@@ -76,7 +75,7 @@ def jackknife_error(groups: GroupMeans, statistic: Callable[[GroupMeans], Tensor
     groups : GroupMeans
         At least two groups.
     statistic : callable
-        From group means to a tensor of shape (item, \\*).
+        From group means to a tensor of shape (item, \*).
 
     Returns
     -------
@@ -93,7 +92,9 @@ def jackknife_error(groups: GroupMeans, statistic: Callable[[GroupMeans], Tensor
 
 def student_quantile(confidence: float, groups: int) -> float:
     """Return how many standard errors on either side make an interval of this confidence (Student's t)."""
-    return float(scipy.stats.t.ppf(0.5 + confidence / 2, groups - 1))
+    from scipy.special import stdtrit
+
+    return float(stdtrit(groups - 1, 0.5 + confidence / 2))
 
 
 def discoveries(
@@ -120,16 +121,20 @@ def discoveries(
     weight : Tensor, shape (n,)
         Share of the error budget, 1 on average; fixed before the estimates are seen.
     """
+    # 60 MiB that the passes don't need
+    from scipy.special import stdtr
+    from scipy.stats import false_discovery_control
+
     ratio = torch.where(mean == 0, 0, mean.abs() / error)  # inf where all groups agree
     t = ratio.double().cpu().numpy()
-    p = np.minimum(2 * scipy.stats.t.sf(t, groups - 1) / weight.double().cpu().numpy(), 1)
-    adjusted = scipy.stats.false_discovery_control(p.reshape(len(p), -1), axis=1, method="bh")
+    p = np.minimum(2 * stdtr(groups - 1, -t) / weight.double().cpu().numpy(), 1)
+    adjusted = false_discovery_control(p.reshape(len(p), -1), axis=1, method="bh")
     found = (adjusted <= rate).reshape(p.shape) & (t > 0)
     return torch.from_numpy(found).to(mean.device)
 
 
 def shrink_band(mean: Tensor, error: Tensor) -> Tensor:
-    r"""Pull a band, shape (item, channel, \\*band), towards zero as far as it is noise: James-Stein, per item.
+    r"""Pull a band, shape (item, channel, \*band), towards zero as far as it is noise: James-Stein, per item.
 
     With v the mean squared standard error of the band and p = max(mean of c² - v, 0) the power that is left, the best
     linear estimate of a coefficient is c · p / (p + v).

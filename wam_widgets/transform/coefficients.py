@@ -26,9 +26,9 @@ class Coefficients:
 
     Parameters
     ----------
-    approximation : Tensor, shape (item, channel, \\*band)
+    approximation : Tensor, shape (item, channel, \*band)
         What is left after `level` decompositions; the signal itself where `wavelet` is None.
-    details : tuple of dict of str to Tensor, shape (item, channel, \\*band)
+    details : tuple of dict of str to Tensor, shape (item, channel, \*band)
         For every detail scale, coarse to fine, its bands by orientation: {"d"} in 1-D; {"horizontal", "vertical",
         "diagonal"} in 2-D, as PyWavelets means them ("horizontal" answers to horizontal edges); {"aad" … "ddd"} in
         3-D, one letter per axis.
@@ -183,7 +183,7 @@ def decompose(
 
     Parameters
     ----------
-    signal : Tensor, shape (item, channel, \\*space)
+    signal : Tensor, shape (item, channel, \*space)
         Float32 or float64, with one to three spatial axes of any size.
     wavelet : str or None
         Any discrete wavelet of PyWavelets; None returns the samples themselves as the approximation after 0 levels.
@@ -233,7 +233,7 @@ def pull_back(
 
     Parameters
     ----------
-    gradient : Tensor, shape (item, channel, \\*space)
+    gradient : Tensor, shape (item, channel, \*space)
         Derivative of a score with respect to the signal.
     wavelet, level, mode
         As in `decompose`. The synthesis has no boundary mode, so `mode` does not change the values; it is kept with
@@ -278,7 +278,7 @@ def reconstruct(coefficients: Coefficients) -> Float[Tensor, "item channel *spac
 
     Returns
     -------
-    Tensor, shape (item, channel, \\*space)
+    Tensor, shape (item, channel, \*space)
         Exactly the signal that was decomposed (to 5e-3 for "dmey", whose filters only approximate a wavelet).
 
     Examples

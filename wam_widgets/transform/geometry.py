@@ -94,7 +94,7 @@ def spread(magnitudes: Coefficients) -> Float[Tensor, "item scale orientation *s
 
     Returns
     -------
-    Tensor, shape (item, scale, orientation, \\*space)
+    Tensor, shape (item, scale, orientation, \*space)
         Sums over the space are those of the bands. The approximation, which has no orientation, fills the first one
         and leaves the others zero.
     """

@@ -48,7 +48,7 @@ def require_signal(signal: object, name: str = "signal") -> Tensor:
     TypeError
         Unless it is a torch tensor of float32 or float64.
     ValueError
-        Unless its shape is (item, channel, \\*space) with one to three spatial axes and nothing is empty.
+        Unless its shape is (item, channel, \*space) with one to three spatial axes and nothing is empty.
     """
     if not isinstance(signal, torch.Tensor):
         raise TypeError(

@@ -1,0 +1,35 @@
+"""Times that can be compared, on a machine whose speed drifts."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+Name = TypeVar("Name")
+Work = Callable[[], object]
+
+
+def seconds(work: Work) -> float:
+    """Time one call."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def interleaved(contestants: Mapping[Name, Work], rounds: int) -> dict[Name, list[float]]:
+    """Time every contestant once a round, every second round in reverse, so that drift meets all alike."""
+    times: dict[Name, list[float]] = {name: [] for name in contestants}
+    for number in range(rounds):
+        for name in list(contestants)[:: -1 if number % 2 else 1]:
+            times[name].append(seconds(contestants[name]))
+    return times
+
+
+def ratios(times: list[float], reference: list[float]) -> list[float]:
+    """Return the ratio of every round: each compares what ran within the same minute."""
+    return [mine / theirs for mine, theirs in zip(times, reference, strict=True)]
+
+
+def fastest(candidates: Mapping[int, Work]) -> int:
+    """Return the size that is fastest; the first of two rounds also warms up."""
+    times = interleaved(candidates, 2)
+    return min(times, key=lambda size: min(times[size]))

@@ -1,0 +1,98 @@
+"""How much memory does an explanation take? Each figure is the peak of a fresh process that does one thing.
+
+Run as `python -m tests.benchmarks.memory WHO METHOD ITEMS SAMPLES SIZE`, this module is such a process.
+"""
+
+import json
+import resource
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+from .rows import Row
+from .task import SAMPLES, TITLES
+
+#: Passes at once, the same for all who let one choose (Captum takes at least one per image).
+SIZE = 4
+MIB = 2**20
+
+
+def rows(rounds: int) -> Sequence[Row]:
+    """Compare with the bare passes at batch 1 and 8, and see whether the number of passes matters."""
+    found: list[Row] = []
+    for items in (1, 8):
+        bare = _fresh("bare", "smoothgrad", items, SAMPLES, SIZE)
+        found += _rows(f"batch {items}, bare passes, sub-batch {SIZE}", bare, bare)
+        for method, title in TITLES.items():
+            used = _fresh("ours", method, items, SAMPLES, SIZE)
+            found += _rows(f"batch {items}, ours: {title}, sub-batch {SIZE}", used, bare, goal="<= 1.3")
+        for method, title in TITLES.items():
+            least = max(SIZE, items)
+            for size, how in ((0, "its defaults"), (least, f"{least} inputs at once")):
+                used = _fresh("captum", method, items, SAMPLES, size)
+                found += _rows(f"batch {items}, Captum: {title}, {how}", used, bare)
+    few, _ = _fresh("ours", "smoothgrad", 1, SAMPLES, SIZE)
+    for samples in (100, 400) if rounds > 1 else (100,):
+        peak, _ = _fresh("ours", "smoothgrad", 1, samples, SIZE)
+        what = f"batch 1, ours: SmoothGrad, {samples} passes"
+        against = f"ours, {SAMPLES} passes"
+        found.append(Row("memory", what, peak / MIB, "MiB", peak / few, against=against, goal="flat"))
+    return found
+
+
+def _rows(what: str, found: tuple[int, int], bare: tuple[int, int], goal: str = "") -> Sequence[Row]:
+    (peak, net), (bare_peak, bare_net) = found, bare
+    return [
+        Row("memory", what, peak / MIB, "MiB", peak / bare_peak, against="bare passes", goal=goal),
+        Row("memory", f"{what}, net of imports", net / MIB, "MiB", net / bare_net, against="bare passes, net"),
+    ]
+
+
+def _fresh(*arguments: str | int) -> tuple[int, int]:
+    """Return the peak of a fresh process in bytes, and by how much the work itself raised it."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.benchmarks.memory", *map(str, arguments)],
+        cwd=Path(__file__).parents[2],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    before, peak = json.loads(done.stdout)
+    return peak, peak - before
+
+
+def _peak() -> int:
+    """Return the largest resident set that this process has had, in bytes."""
+    status = Path("/proc/self/status")
+    if status.exists():  # Linux counts in `ru_maxrss` what the parent had when it started this process; not here
+        lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        if "VmHWM" in lines:
+            return int(lines["VmHWM"].split()[0]) * 1024
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _process(who: str, wanted: str, items: int, samples: int, size: int) -> None:
+    """Do one thing, and print the peak before it (everything imported, model and images made) and after it."""
+    from . import contestants
+    from .models import photos, resnet18, targets
+
+    method = next(each for each in TITLES if each == wanted)
+    model, images = resnet18(), photos(items)
+    import_module({"bare": "torch", "ours": "wam_widgets.attribution", "captum": "captum.attr"}[who])
+    before = _peak()
+    if who == "ours":
+        contestants.ours(model, images, method, "haar", 3, samples=samples, size=size)
+    elif who == "captum":
+        contestants.captum(model, images, method, samples=samples, size=size or None)
+    else:  # the same few inputs again and again: nobody can do with less
+        inputs, classes = photos(size), targets(size)
+        for _ in range(-(-items * samples // size)):
+            contestants.bare(model, inputs, classes, size)
+    print(json.dumps([before, _peak()]))
+
+
+if __name__ == "__main__":
+    _process(sys.argv[1], sys.argv[2], *map(int, sys.argv[3:]))

@@ -1,0 +1,49 @@
+"""The network that is timed."""
+
+import torch
+from torch import Tensor, nn
+
+
+class _Block(nn.Module):
+    """Two 3 x 3 convolutions beside a shortcut."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.first = nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs))
+        self.second = nn.Sequential(nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False), nn.BatchNorm2d(outputs))
+        self.shortcut = (
+            nn.Identity()
+            if stride == 1
+            else nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        deeper = self.second(self.first(features).relu_())
+        return torch.relu_(deeper + self.shortcut(features))
+
+
+def resnet18() -> nn.Module:
+    """Return a network of ResNet-18's shape and 11.7 million parameters, with the same random weights every time.
+
+    It is left as a user has it: evaluation mode, parameters that could be trained.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        stem = [nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2, 1)]
+        widths = [(64, 64, 1), (64, 128, 2), (128, 256, 2), (256, 512, 2)]
+        blocks = [
+            block
+            for inputs, outputs, stride in widths
+            for block in (_Block(inputs, outputs, stride), _Block(outputs, outputs, 1))
+        ]
+        return nn.Sequential(*stem, *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 1000)).eval()
+
+
+def photos(items: int) -> Tensor:
+    """Return random images, 224 x 224, in [0, 1]."""
+    return torch.rand(items, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+
+
+def targets(items: int) -> Tensor:
+    """Return one class per image."""
+    return 100 * torch.arange(items)
