@@ -111,6 +111,26 @@ def test_xarray_holds_maps_on_the_grid() -> None:
     assert data.attrs["method"] == "smoothgrad"
 
 
+@pytest.mark.parametrize("factor", [1e-30, 1e30])
+@pytest.mark.parametrize("method", ["smoothgrad", "saliency"])
+def test_shares_do_not_depend_on_the_unit_of_the_score(factor: float, method: Any) -> None:
+    signal = signal_of(13, 18).float()
+    model = SmallNet(2).float()
+    options = {"method": method, "level": 2, "samples": 16}
+    expected = wam.explain(model, signal, 1, **options)
+    found = wam.explain(lambda x: factor * model(x), signal, 1, **options)
+    assert_close(found.scale_shares(), expected.scale_shares(), rtol=1e-3, atol=1e-5)
+    if method == "smoothgrad":
+        assert_close(found.scale_share_intervals(), expected.scale_share_intervals(), rtol=1e-3, atol=1e-4)
+
+
+def test_shares_of_what_is_not_finite_are_not_finite() -> None:
+    explanation = explained(13, 18, method="saliency")
+    explanation.gradient[0, 0, 0, 0] = torch.nan
+    assert explanation.scale_shares()[0].isnan().all()
+    assert explanation.scale_shares()[1].isfinite().all()
+
+
 # -------------------------------------------------------------------------------------------------------------- storage
 
 KINDS: dict[str, dict[str, Any]] = {

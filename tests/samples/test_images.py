@@ -31,7 +31,7 @@ def test_the_grey_photo_has_three_equal_channels_and_the_others_have_not() -> No
 
 
 def test_the_photo_is_the_central_square_of_what_scikit_image_shows() -> None:
-    pixels = skimage.data.chelsea()  # type: ignore[no-untyped-call]
+    pixels = skimage.data.chelsea()
     photo = torch.from_numpy(pixels).movedim(-1, 0)[None].float() / 255
     square = photo[..., 75:375]  # of 300 rows and 451 columns
     torch.testing.assert_close(images(size=300)["cat"].signal, square, rtol=0, atol=0)

@@ -1,5 +1,6 @@
 import dataclasses
 import itertools
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,12 @@ from torch.testing import assert_close
 
 from wam_widgets.transform import Coefficients, decompose, pull_back, reconstruct
 from wam_widgets.transform.coefficients import undo_pull_back
-from wam_widgets.transform.wavelet import Mode, deepest_level
+from wam_widgets.transform.wavelet import Mode
 
 from .cases import (
     MODES,
     ORTHOGONAL_WAVELETS,
     SHORT_WAVELETS,
-    UNLIMITED,
     WAVELETS,
     literal_gradient,
     noise,
@@ -35,55 +35,49 @@ levels = st.integers(1, 3)
 # ------------------------------------------------------------------- every wavelet, every mode, every level, odd shapes
 
 
-def check_every_level(signal: Tensor, wavelet: str, mode: Mode, gradients: dict[int, Coefficients], deepest: int) -> None:
-    """Go deeper until ptwt can't pad, or to `deepest` where it always can."""
-    size = tuple(signal.shape[2:])
-    cotangent = noise(*signal.shape, seed=1)
-    for level in itertools.count(1):
-        if not ptwt_can(size, wavelet, level, mode):
-            assert mode not in UNLIMITED
-            for transform, too_deep in itertools.product((decompose, pull_back), (level, level + 1, level + 9)):
-                with pytest.raises(ValueError, match=rf"`level={too_deep}` is too deep: .* at most {level - 1} times"):
-                    transform(signal, wavelet, level=too_deep, mode=mode)
-            break
-        if level > deepest:
-            break
-        coefficients = decompose(signal, wavelet, level=level, mode=mode)
-        assert_close(reconstruct(coefficients), signal, rtol=0, atol=1e-2 if wavelet == "dmey" else 1e-9)
-        if level not in gradients:  # the synthesis has no mode, so that one gradient serves them all
-            gradients[level] = literal_gradient(coefficients, cotangent)
-        assert relative_error(pull_back(cotangent, wavelet, level=level, mode=mode), gradients[level]) < 1e-12
-
-
-@pytest.mark.parametrize("wavelet", WAVELETS)
-@pytest.mark.parametrize("shape", [(2, 3, 37), (1, 2, 13), (1, 1, 1)])
-def test_sound_is_reconstructed_and_its_gradient_pulled_back(shape: tuple[int, ...], wavelet: str) -> None:
+def check_modes_and_levels(
+    wavelet: str, shape: tuple[int, ...], *, deepest: int, modes: Iterable[Mode] = MODES
+) -> None:
+    """Go as deep as ptwt can in each mode, or to `deepest`; beyond what ptwt can, look for our error."""
+    signal, cotangent, size = noise(*shape), noise(*shape, seed=1), shape[2:]
     gradients: dict[int, Coefficients] = {}
-    for mode in MODES:
-        check_every_level(noise(*shape), wavelet, mode, gradients, deepest=4 if mode in UNLIMITED else 9)
+    for mode in modes:
+        for level in range(1, deepest + 1):
+            if not ptwt_can(size, wavelet, level, mode):
+                for transform in (decompose, pull_back):
+                    with pytest.raises(ValueError, match=f"`level={level}` is too deep: .* at most {level - 1} times"):
+                        transform(signal, wavelet, level=level, mode=mode)
+                break
+            coefficients = decompose(signal, wavelet, level=level, mode=mode)
+            tolerance = 1e-2 * float(signal.abs().max()) if wavelet == "dmey" else 1e-9
+            assert_close(reconstruct(coefficients), signal, rtol=0, atol=tolerance)
+            if level not in gradients:  # the synthesis has no mode, so that one gradient serves them all
+                gradients[level] = literal_gradient(coefficients, cotangent)
+            assert relative_error(pull_back(cotangent, wavelet, level=level, mode=mode), gradients[level]) < 1e-12
 
 
 @pytest.mark.parametrize("wavelet", WAVELETS)
-@pytest.mark.parametrize("shape", [(1, 2, 19, 24), (2, 1, 11, 5)])
-def test_images_are_reconstructed_and_their_gradient_pulled_back(shape: tuple[int, ...], wavelet: str) -> None:
+def test_sound_is_reconstructed_and_its_gradient_pulled_back(wavelet: str) -> None:
+    check_modes_and_levels(wavelet, (2, 3, 37), deepest=4)
+    check_modes_and_levels(wavelet, (1, 2, 13), deepest=9, modes=["reflect", "periodic"])
+    check_modes_and_levels(wavelet, (1, 1, 1), deepest=2)
+
+
+@pytest.mark.parametrize("wavelet", WAVELETS)
+def test_images_are_reconstructed_and_their_gradient_pulled_back(wavelet: str) -> None:
     long = pywt.Wavelet(wavelet).dec_len > 40
-    gradients: dict[int, Coefficients] = {}
-    for mode in MODES:
-        deepest = (2 if long else 3) if mode in UNLIMITED else 6
-        check_every_level(noise(*shape), wavelet, mode, gradients, deepest)
+    check_modes_and_levels(wavelet, (1, 2, 19, 24), deepest=2 if long else 3)
+    check_modes_and_levels(wavelet, (2, 1, 11, 5), deepest=1 if long else 2)
 
 
 @pytest.mark.parametrize("wavelet", SHORT_WAVELETS)
 def test_volumes_are_reconstructed_and_their_gradient_pulled_back(wavelet: str) -> None:
-    small: dict[int, Coefficients] = {}
-    for mode in MODES:
-        check_every_level(noise(1, 2, 5, 3, 4), wavelet, mode, small, deepest=2)
-    check_every_level(noise(1, 1, 21, 20, 23), wavelet, "reflect", {}, deepest=1)
+    check_modes_and_levels(wavelet, (1, 2, 5, 3, 4), deepest=2)
+    check_modes_and_levels(wavelet, (1, 1, 21, 20, 23), deepest=1, modes=["reflect"])
 
 
 def test_volumes_are_reconstructed_with_the_longest_daubechies_wavelet() -> None:
-    for mode in MODES:
-        check_every_level(noise(1, 1, 3, 1, 2), "db38", mode, {}, deepest=1)
+    check_modes_and_levels("db38", (1, 1, 3, 1, 2), deepest=1)
 
 
 @pytest.mark.parametrize("wavelet", WAVELETS)
@@ -93,7 +87,7 @@ def test_float32_is_as_exact_as_float32_can_be(wavelet: str) -> None:
     decomposed = decompose(single, wavelet, level=2, mode="symmetric")
     pulled = pull_back(single, wavelet, level=2, mode="symmetric")
     assert {band.dtype for found in (decomposed, pulled) for *_, band in found.bands()} == {torch.float32}
-    assert_close(reconstruct(decomposed), single, rtol=0, atol=1e-2 if wavelet == "dmey" else 1e-4)
+    assert_close(reconstruct(decomposed), single, rtol=0, atol=3e-2 if wavelet == "dmey" else 1e-4)
     assert relative_error(decomposed, decompose(signal, wavelet, level=2, mode="symmetric")) < 1e-5
     assert relative_error(pulled, pull_back(signal, wavelet, level=2, mode="symmetric")) < 1e-5
 
@@ -102,22 +96,22 @@ def test_float32_is_as_exact_as_float32_can_be(wavelet: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Level value:UserWarning")  # that borders reach everywhere is the point
-@pytest.mark.parametrize("wavelet", ["haar", "db4", "sym5", "coif2", "bior2.4", "rbio3.1", "dmey"])
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("shape", [(2, 2, 131), (1, 2, 67, 70), (1, 1, 11, 9, 12)])
-def test_all_bands_are_those_of_pywavelets(shape: tuple[int, ...], mode: Mode, wavelet: str) -> None:
+@pytest.mark.parametrize(
+    ("wavelet", "shape"),
+    [
+        *itertools.product(
+            ["haar", "db4", "sym5", "coif2", "bior2.4", "rbio3.1"], [(2, 2, 51), (1, 2, 23, 30), (1, 1, 17, 13, 14)]
+        ),
+        *itertools.product(["dmey"], [(2, 2, 131), (1, 2, 67, 70)]),
+    ],
+)
+def test_all_bands_are_those_of_pywavelets(wavelet: str, shape: tuple[int, ...], mode: Mode) -> None:
     signal = noise(*shape)
-    size = tuple(signal.shape[2:])
-    # dmey's 62 taps would make PyWavelets repeat a small signal, which ptwt refuses in some modes
-    level = min(2, deepest_level(size, pywt.Wavelet(wavelet), mode))
-    if level == 0 or (wavelet == "dmey" and len(size) == 3):
-        with pytest.raises(ValueError, match="too deep") if level == 0 else pytest.raises(AssertionError):
-            assert not decompose(signal, wavelet, level=1, mode=mode)
-        return
-    found = decompose(signal, wavelet, level=level, mode=mode)
+    found = decompose(signal, wavelet, level=2, mode=mode)
     axes = tuple(range(2, signal.ndim))
-    approximation, *details = pywt.wavedecn(signal.numpy(), wavelet, mode, level, axes)
-    names = {"da": "horizontal", "ad": "vertical", "dd": "diagonal"} if len(size) == 2 else {}
+    approximation, *details = pywt.wavedecn(signal.numpy(), wavelet, mode, 2, axes)
+    names = {"da": "horizontal", "ad": "vertical", "dd": "diagonal"} if signal.ndim == 4 else {}
     np.testing.assert_allclose(found.approximation.numpy(), approximation, rtol=0, atol=1e-10)
     for detail, expected in zip(found.details, details, strict=True):
         assert set(detail) == {names.get(key, key) for key in expected}
@@ -142,7 +136,10 @@ def test_synthesis_of_any_coefficients_is_that_of_pywavelets(size: tuple[int, ..
     expected = pywt.waverecn(
         [
             coefficients.approximation[0, 0].numpy(),
-            *({order.get(name, name): band[0, 0].numpy() for name, band in detail.items()} for detail in coefficients.details),
+            *(
+                {order.get(name, name): band[0, 0].numpy() for name, band in detail.items()}
+                for detail in coefficients.details
+            ),
         ],
         wavelet,
     )
@@ -162,7 +159,9 @@ def test_haar_adds_and_subtracts_neighbours() -> None:
 
 
 @pytest.mark.parametrize(
-    ("axes", "orientation"), [((2,), "horizontal"), ((3,), "vertical"), ((2, 3), "diagonal")], ids=lambda value: str(value)
+    ("axes", "orientation"),
+    [((2,), "horizontal"), ((3,), "vertical"), ((2, 3), "diagonal")],
+    ids=str,
 )
 def test_stripes_answer_in_their_own_orientation(axes: tuple[int, ...], orientation: str) -> None:
     stripes = torch.ones(1, 1, 8, 8)
@@ -207,7 +206,7 @@ def test_the_repr_says_what_it_holds_without_its_numbers() -> None:
     assert shown == "Coefficients(2 item(s), 3 channel(s), size (16,), haar, level 2, mode 'reflect')"
 
 
-# --------------------------------------------------------------------------------------------------- where it is computed
+# ----------------------------------------------------------------------------------------------- where it is computed
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -237,7 +236,7 @@ def test_the_caller_s_tensor_is_left_as_it_was(wavelet: str | None) -> None:
 def test_every_channel_of_every_item_is_decomposed_by_itself(
     signal: Tensor, wavelet: str, mode: Mode, data: st.DataObject
 ) -> None:
-    assume(deepest_level(tuple(signal.shape[2:]), pywt.Wavelet(wavelet), mode) >= 1)
+    assume(ptwt_can(signal.shape[2:], wavelet, 1, mode))
     item, channel = data.draw(st.integers(0, len(signal) - 1)), data.draw(st.integers(0, signal.shape[1] - 1))
     alone = decompose(signal[item : item + 1, channel : channel + 1], wavelet, level=1, mode=mode)
     together = decompose(signal, wavelet, level=1, mode=mode)
@@ -258,7 +257,7 @@ def test_strides_don_t_matter(signal: Tensor, wavelet: str) -> None:
 
 @given(signals(), wavelets(), levels, modes, st.floats(-3, 3))
 def test_decomposing_is_linear(signal: Tensor, wavelet: str, level: int, mode: Mode, factor: float) -> None:
-    assume(deepest_level(tuple(signal.shape[2:]), pywt.Wavelet(wavelet), mode) >= level)
+    assume(ptwt_can(signal.shape[2:], wavelet, level, mode))
     other = noise(*signal.shape, seed=7)
     for transform in (decompose, pull_back):
         first, second, both = (
@@ -385,8 +384,12 @@ def test_channels_are_added_up_by_magnitude() -> None:
 
 
 def test_of_equal_coefficients_the_coarser_is_kept() -> None:
-    kept = example([[1.0, 1.0]], [[1.0, -1.0]]).keep(0.75)
-    assert (kept.approximation.tolist(), kept.details[0]["d"].tolist()) == ([[[1.0, 1.0]]], [[[1.0, 0.0]]])
+    equal = decompose(torch.zeros(1, 1, 400), "haar", level=1).map(
+        torch.ones_like
+    )  # many: sorting few is always stable
+    kept = equal.keep(0.75)
+    assert kept.approximation.equal(equal.approximation)
+    assert kept.details[0]["d"][0, 0].tolist() == [1.0] * 100 + [0.0] * 100
 
 
 def test_a_mask_of_one_channel_serves_all_channels() -> None:
@@ -416,7 +419,7 @@ def test_the_largest_can_be_looked_for_in_some_scales_only() -> None:
 @pytest.mark.usefixtures("as_a_user")
 @pytest.mark.parametrize("transform", [decompose, pull_back])
 @pytest.mark.parametrize(
-    ("given", "kind", "words"),
+    ("argument", "kind", "words"),
     [
         (np.zeros((1, 1, 8)), TypeError, r"must be a torch tensor .*; got ndarray\. Pass `torch\.as_tensor\(NAME\)`"),
         ([[[0.0]]], TypeError, r"must be a torch tensor .*; got list\."),
@@ -427,16 +430,20 @@ def test_the_largest_can_be_looked_for_in_some_scales_only() -> None:
         ),
         (torch.zeros(1, 1, 8).half(), TypeError, r"float32 or float64; got torch\.float16\. Pass `NAME\.float\(\)`\.$"),
         (torch.zeros(1, 1, 8, dtype=torch.complex64), TypeError, r"float32 or float64; got torch\.complex64"),
-        (torch.zeros(1, 8), ValueError, r"1, 2 or 3 spatial axes; got shape \(1, 8\)\. .*`NAME\[None\]`.*`NAME\[:, None\]`"),
+        (
+            torch.zeros(1, 8),
+            ValueError,
+            r"1, 2 or 3 spatial axes; got shape \(1, 8\)\. .*`NAME\[None\]`.*`NAME\[:, None\]`",
+        ),
         (torch.zeros(1, 1, 2, 2, 2, 2), ValueError, r"1, 2 or 3 spatial axes; got shape \(1, 1, 2, 2, 2, 2\)"),
         (torch.zeros(0, 1, 8), ValueError, r"at least one item, channel and sample; got shape \(0, 1, 8\).* empty"),
         (torch.zeros(1, 1, 8, 0), ValueError, r"at least one item, channel and sample; got shape \(1, 1, 8, 0\)"),
     ],
 )
-def test_what_is_no_signal_is_refused(transform: Any, given: object, kind: type[Exception], words: str) -> None:
+def test_what_is_no_signal_is_refused(transform: Any, argument: object, kind: type[Exception], words: str) -> None:
     name = "signal" if transform is decompose else "gradient"
     with pytest.raises(kind, match=f"^`{name}` .*" + words.replace("NAME", name)):
-        transform(given, "haar", level=1)
+        transform(argument, "haar", level=1)
 
 
 @pytest.mark.usefixtures("as_a_user")
@@ -457,7 +464,9 @@ def test_wrong_options_are_refused(transform: Any) -> None:
 def test_a_fraction_out_of_range_is_refused(fraction: float) -> None:
     coefficients = decompose(torch.ones(1, 1, 8), level=1)
     for choose in (coefficients.keep, coefficients.largest):
-        with pytest.raises(ValueError, match=rf"`fraction` must be between 0 and 1; got {fraction}\. Pass e\.g\. 0\.05"):
+        with pytest.raises(
+            ValueError, match=rf"`fraction` must be between 0 and 1; got {fraction}\. Pass e\.g\. 0\.05"
+        ):
             choose(fraction)
 
 
@@ -465,7 +474,8 @@ def test_an_unknown_scale_is_refused_with_the_nearest_name() -> None:
     coefficients = decompose(torch.ones(1, 1, 8), level=2)
     with pytest.raises(
         ValueError,
-        match=r"`scales` must be among 'approximation', 'detail 2', 'detail 1'; got 'approx'\. Did you mean 'approximation'\?",
+        match=r"`scales` must be among 'approximation', 'detail 2', 'detail 1'; got 'approx'\. "
+        r"Did you mean 'approximation'\?",
     ):
         coefficients.largest(0.5, ["detail 1", "approx"])
 
@@ -477,3 +487,15 @@ def test_coefficients_of_an_impossible_structure_are_refused() -> None:
     swapped = {"vertical": band, "horizontal": band, "diagonal": band}
     with pytest.raises(ValueError, match=r"in this order; got \('vertical', 'horizontal', 'diagonal'\)"):
         Coefficients(band, (swapped,), "haar", 1, "zero", (4, 4))
+
+
+def test_coefficients_of_different_structure_do_not_mix(as_a_user: None) -> None:
+    coefficients = decompose(torch.rand(1, 1, 16), "haar", level=2)
+    other = decompose(torch.rand(1, 1, 16), "db2", level=2)
+    with pytest.raises(ValueError, match=r"same structure; got .*haar.* and .*db2.*same wavelet and level"):
+        coefficients.map(torch.add, other)
+    with pytest.raises(TypeError, match=r"must be coefficients of bool; got torch.float32"):
+        coefficients.keep(coefficients)
+    with pytest.raises(ValueError, match=r"`flat` must have the shape \(item, channel, 16\); got \(1, 1, 15\)"):
+        coefficients.unflatten(torch.zeros(1, 1, 15))
+    assert coefficients.largest(1.0, "detail 1").total().item() == 8

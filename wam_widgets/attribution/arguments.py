@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeGuard
 
 import torch
 from torch import Tensor
 
 from wam_widgets.transform import Grid
-from wam_widgets.transform.wavelet import nearest
+from wam_widgets.transform.checks import nearest, whole_number
 
 from .averages import MOST_GROUPS, Budget
 from .passes import Model
@@ -39,7 +39,7 @@ def require_one_of(name: str, value: object, known: tuple[str, ...]) -> None:
     """Raise unless `value` is one of the known words; give the nearest."""
     if value not in known:
         raise ValueError(
-            f"`{name}` must be one of {', '.join(map(repr, known))}; got {value!r}.{nearest(str(value), known)}"
+            f"`{name}` must be one of {', '.join(map(repr, known))}; got {value!r}.{nearest(value, known)}"
         )
 
 
@@ -86,12 +86,13 @@ def require_budget(method: str, rule: Rule, samples: object, max_samples: object
 
 
 def _require_count(name: str, value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
+    count = whole_number(value)
+    if count is None:
         allowed = " or 'auto'" if name == "samples" else ""
         raise TypeError(f"`{name}` must be a whole number{allowed}; got {value!r}. Pass e.g. `{name}=25`.")
-    if not 1 <= value <= MOST_COPIES:
-        raise ValueError(f"`{name}` must be from 1 to {MOST_COPIES}; got {value}. Pass e.g. `{name}=25`.")
-    return value
+    if not 1 <= count <= MOST_COPIES:
+        raise ValueError(f"`{name}` must be from 1 to {MOST_COPIES}; got {count}. Pass e.g. `{name}=25`.")
+    return count
 
 
 def require_noise(noise: object, published: float) -> float:
@@ -108,8 +109,9 @@ def require_noise(noise: object, published: float) -> float:
 
 def require_seeds(seed: object, items: int) -> tuple[int, ...]:
     """Return one seed per item."""
-    seeds = (seed,) * items if isinstance(seed, int) else tuple(seed) if isinstance(seed, Sequence) else ()
-    if len(seeds) != items or any(isinstance(each, bool) or not isinstance(each, int) or each < 0 for each in seeds):
+    given = [seed] * items if whole_number(seed) is not None else list(seed) if isinstance(seed, Iterable) else []
+    seeds = tuple(number for each in given if (number := whole_number(each)) is not None and number >= 0)
+    if not len(given) == len(seeds) == items:
         raise ValueError(
             f"`seed` must be a whole number from 0, or one per item ({items}); got {seed!r}. Pass e.g. `seed=0`."
         )
@@ -130,9 +132,10 @@ def require_batch_size(batch_size: object) -> int | str:
     """Return a number of passes, or "auto"."""
     if batch_size == "auto":
         return "auto"
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+    count = whole_number(batch_size)
+    if count is None or count < 1:
         raise ValueError(f"`batch_size` must be 'auto' or at least 1; got {batch_size!r}. Pass e.g. `batch_size=4`.")
-    return batch_size
+    return count
 
 
 def require_labels(labels: Sequence[str] | None, model: Model) -> tuple[str, ...] | None:

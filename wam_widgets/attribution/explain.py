@@ -152,7 +152,7 @@ def explain(
     items, known = len(signal), dimensions(signal.ndim - 2)
     boundary = require_mode(mode)
     if wavelet is not None:
-        require_level(level, tuple(signal.shape[2:]), find_wavelet(wavelet), boundary)
+        level = require_level(level, tuple(signal.shape[2:]), find_wavelet(wavelet), boundary)
     wanted = require_target(target, items)
     require_one_of("method", method, get_args(Method))
     require_one_of("aggregate", aggregate, get_args(Aggregate))
@@ -172,8 +172,8 @@ def explain(
     settings: dict[str, Any] = {
         "model": type(model).__name__,
         "score": "column" if not callable(wanted) else describe(wanted),
-        "samples": samples,
-        "max_samples": max_samples,
+        "samples": samples if samples == "auto" else budget.start,
+        "max_samples": budget.most,
         "tolerance": tolerance,
         "precision": None if autocast is None else str(autocast).removeprefix("torch."),
         "device": str(signal.device),

@@ -157,7 +157,8 @@ class Explanation:
             mode=self.mode if mode is ... else require_mode(mode),
         )
         if changed.wavelet is not None:
-            require_level(changed.level, self.size, find_wavelet(changed.wavelet), changed.mode)
+            depth = require_level(changed.level, self.size, find_wavelet(changed.wavelet), changed.mode)
+            changed = dataclasses.replace(changed, level=depth)
         if self.aggregate != "mean" and (changed.wavelet, changed.level) != (self.wavelet, self.level):
             raise ValueError(
                 f"A view in another wavelet or level needs an aggregate that is linear; got {self.aggregate!r}, whose "
@@ -221,7 +222,8 @@ class Explanation:
             energy where there are no standard errors. Rows sum to 1, or are zero where nothing stands out.
         """
         if not self._has_errors():
-            return self._shares_of(self.attribution.flatten().square())
+            attribution = self.attribution.flatten()
+            return self._shares_of((attribution / _largest(attribution)).square())
         return self._shares_of(_noise_free_energy(self._coefficient_groups(self._error_groups())))
 
     def scale_share_intervals(self, confidence: float = 0.95) -> Float[Tensor, "item scale 2"]:
@@ -438,10 +440,11 @@ class Explanation:
             f"{seen}; {_span(self.passes.tolist())} per item"
         )
 
-    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
-        """Show the static figure and the short text in a notebook."""
+    def _repr_png_(self) -> bytes | None:
+        """Show the static figure in a notebook, beside the short text of `repr`."""
         # The one place where a lower layer asks for an upper one: only when a notebook displays the explanation.
-        return importlib.import_module("wam_widgets.plots").mimebundle(self)  # type: ignore[no-any-return]
+        picture: bytes | None = importlib.import_module("wam_widgets.plots").picture(self)
+        return picture
 
     # ------------------------------------------------------------------ what the methods above share
 
@@ -476,7 +479,7 @@ class Explanation:
         """Add up the energy of coefficients, shape (item, channel, n), by scale and divide it by its sum."""
         by_scale = _by_scale(self._template().unflatten(energy)).clamp(min=0)
         total = by_scale.sum(1, keepdim=True)
-        return torch.where(total > 0, by_scale / total, 0)
+        return torch.where(total == 0, 0, by_scale / total)
 
     def _has_errors(self) -> bool:
         return self.groups is not None and self.groups.groups >= FEWEST_GROUPS
@@ -525,8 +528,16 @@ def completeness_unit(score: Tensor, baseline_score: Tensor) -> Tensor:
 
 
 def _noise_free_energy(groups: GroupMeans) -> Tensor:
-    """Return mean² - standard error², shape (item, channel, n)."""
-    return groups.mean().square() - standard_error_of_mean(groups.values, groups.counts).square()
+    """Return mean² - standard error², shape (item, channel, n), in units that differ from item to item."""
+    mean, error = groups.mean(), standard_error_of_mean(groups.values, groups.counts)
+    unit = _largest(mean)
+    return (mean / unit).square() - (error / unit).square()
+
+
+def _largest(values: Tensor) -> Tensor:
+    """Return each item's largest magnitude, or 1 if all is zero, shape (item, 1, 1); ratios to it can be squared."""
+    peak = values.abs().flatten(1).amax(1)[:, None, None]
+    return torch.where(peak == 0, 1, peak)
 
 
 def _by_scale(coefficients: Coefficients) -> Tensor:

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wam_widgets.transform.wavelet import nearest
+from wam_widgets.transform.checks import nearest
 
 from .passes import Plan
 
@@ -170,9 +170,7 @@ def require_rule(rule: str | None, tolerance: float | None) -> Rule:
         return "gauss-legendre" if tolerance is None else "adaptive"
     known = get_args(Rule)
     if rule not in known:
-        raise ValueError(
-            f"`rule` must be one of {', '.join(map(repr, known))}; got {rule!r}.{nearest(str(rule), known)}"
-        )
+        raise ValueError(f"`rule` must be one of {', '.join(map(repr, known))}; got {rule!r}.{nearest(rule, known)}")
     if tolerance is not None and rule != "adaptive":
         raise ValueError(
             f"`tolerance` needs a rule that can be refined; got rule={rule!r}. Pass `rule='adaptive'` or leave it out."

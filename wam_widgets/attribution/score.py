@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+
+from wam_widgets.transform.checks import whole_number
 
 
 @runtime_checkable
@@ -99,12 +102,11 @@ def require_target(target: object, items: int) -> Score | Int[Tensor, " item"] |
     """
     if target is None or callable(target):
         return target
-    if isinstance(target, int) and not isinstance(target, bool):
-        return torch.full((items,), target)
-    if isinstance(target, (Sequence, torch.Tensor)) and not isinstance(target, str):
+    column = whole_number(target)
+    if column is not None:
+        return torch.full((items,), column)
+    if isinstance(target, (Sequence, torch.Tensor, np.ndarray)) and not isinstance(target, str):
         classes = torch.as_tensor(target)
-        if classes.ndim == 0 and not classes.is_floating_point():
-            classes = classes.expand(items)
         if classes.shape != (items,):
             raise ValueError(
                 f"`target` must be one class per item, shape ({items},); got shape {tuple(classes.shape)}. "

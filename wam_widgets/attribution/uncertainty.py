@@ -60,8 +60,11 @@ def standard_error_of_mean(values: Tensor, counts: Tensor) -> Tensor:
     estimate the latter with G - 1 degrees of freedom.
     """
     deviation = values - weighted_mean(values, counts)
-    variance_of_one = (deviation.square() * _beside(counts, values)).sum(0) / (len(counts) - 1)
-    return (variance_of_one / _beside(counts.sum(0), variance_of_one)).sqrt()
+    # In units of the largest, so that squares of very large or small gradients neither overflow nor vanish.
+    unit = deviation.abs().amax(dim=(0, *range(2, deviation.ndim)), keepdim=True)
+    unit = torch.where(unit == 0, 1, unit)
+    variance_of_one = ((deviation / unit).square() * _beside(counts, values)).sum(0) / (len(counts) - 1)
+    return (variance_of_one / _beside(counts.sum(0), variance_of_one)).sqrt() * unit[0]
 
 
 def jackknife_error(groups: GroupMeans, statistic: Callable[[GroupMeans], Tensor]) -> Tensor:

@@ -16,8 +16,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from .checks import nearest
 from .grid import dimensions, require_signal
-from .wavelet import Mode, dual, find_wavelet, nearest, require_level, require_mode, scale_names
+from .wavelet import Mode, dual, find_wavelet, require_level, require_mode, scale_names
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -84,6 +85,12 @@ class Coefficients:
         >>> decompose(torch.ones(1, 1, 8), "haar", level=1).map(torch.zeros_like).total()
         tensor([0.])
         """
+        for other in others:
+            if (other.wavelet, other.level, other.size) != (self.wavelet, self.level, self.size):
+                raise ValueError(
+                    f"Coefficients that are mapped together must have the same structure; got {self!r} and {other!r}. "
+                    f"Decompose both with the same wavelet and level."
+                )
         return Coefficients(
             fn(self.approximation, *(other.approximation for other in others)),
             tuple(
@@ -105,7 +112,13 @@ class Coefficients:
 
         The inverse of `flatten`; the numbers of items and channels may be others than here.
         """
-        pieces = flat.split([band[0, 0].numel() for *_, band in self.bands()], dim=2)
+        counts = [band[0, 0].numel() for *_, band in self.bands()]
+        if flat.ndim != 3 or flat.shape[2] != sum(counts):
+            raise ValueError(
+                f"`flat` must have the shape (item, channel, {sum(counts)}); got {tuple(flat.shape)}. "
+                f"Pass what `flatten` of coefficients of this structure returned."
+            )
+        pieces = flat.split(counts, dim=2)
         following = iter(pieces)
         return self.map(lambda band: next(following).unflatten(2, band.shape[2:]))
 
@@ -134,6 +147,11 @@ class Coefficients:
             If the fraction is not between 0 and 1.
         """
         mask = which if isinstance(which, Coefficients) else self.map(torch.abs).largest(which)
+        if mask.approximation.dtype != torch.bool:
+            raise TypeError(
+                f"A mask must be coefficients of bool; got {mask.approximation.dtype}. "
+                f"Pass e.g. `coefficients.map(lambda band: band.abs() > 0.1)`."
+            )
         return self.map(lambda band, keep: torch.where(keep, band, torch.zeros_like(band)), mask)
 
     def largest(self, fraction: float, scales: Sequence[str] | None = None) -> Coefficients:
@@ -152,12 +170,12 @@ class Coefficients:
             If the fraction is not between 0 and 1, or a scale is unknown.
         """
         if not 0 <= fraction <= 1:
-            raise ValueError(f"`fraction` must be between 0 and 1; got {fraction}. Pass e.g. 0.05 for five per cent.")
-        chosen = self.scales if scales is None else tuple(scales)
+            raise ValueError(f"`fraction` must be between 0 and 1; got {fraction!r}. Pass e.g. 0.05 for five per cent.")
+        chosen = self.scales if scales is None else (scales,) if isinstance(scales, str) else tuple(scales)
         if unknown := [scale for scale in chosen if scale not in self.scales]:
             raise ValueError(
                 f"`scales` must be among {', '.join(map(repr, self.scales))}; got {unknown[0]!r}."
-                f"{nearest(str(unknown[0]), self.scales)}"
+                f"{nearest(unknown[0], self.scales)}"
             )
         allowed = torch.cat(
             [torch.full((band[0, 0].numel(),), scale in chosen, device=band.device) for scale, _, band in self.bands()]
@@ -214,7 +232,7 @@ def decompose(
     if wavelet is None:
         return Coefficients(signal, (), None, 0, mode, size)
     bank = find_wavelet(wavelet)
-    require_level(level, size, bank, mode)
+    level = require_level(level, size, bank, mode)
     return Coefficients(*_analyse(signal, bank, level, mode), wavelet, level, mode, size)
 
 
@@ -264,7 +282,7 @@ def pull_back(
     if wavelet is None:
         return Coefficients(gradient, (), None, 0, mode, size)
     bank = find_wavelet(wavelet)
-    require_level(level, size, bank, mode)
+    level = require_level(level, size, bank, mode)
     return Coefficients(*_analyse(gradient, dual(bank), level, "zero"), wavelet, level, mode, size)
 
 

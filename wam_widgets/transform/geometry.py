@@ -153,4 +153,7 @@ def _centroids(samples: int, wavelet: str, scale: int, kind: str) -> NDArray[np.
         squares = signals[:, 0].square().numpy()
         energy.append(squares.sum(1))
         place.append(squares @ np.arange(samples) / np.maximum(energy[-1], np.finfo(float).tiny))
-    return np.asarray(np.clip(np.concatenate(place), 0, samples - 1))
+    centroids, heard = np.concatenate(place), np.concatenate(energy) > 0
+    # Some border coefficients of biorthogonal wavelets reconstruct nothing on the grid: they join their neighbours.
+    index = np.arange(len(centroids))
+    return np.asarray(np.clip(np.interp(index, index[heard], centroids[heard]), 0, samples - 1))

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 import torch
 
 if TYPE_CHECKING:
@@ -106,20 +107,28 @@ class Grid:
     affine: tuple[tuple[float, ...], ...] | None = None
 
     def __post_init__(self) -> None:
-        if not len(self.axes) == len(self.spacing) == len(self.units):
+        # Lists and arrays are welcome; what is kept is hashable, comparable and fit for JSON.
+        object.__setattr__(self, "axes", tuple(self.axes))
+        object.__setattr__(self, "units", tuple(self.units))
+        steps = np.ravel(self.spacing)
+        if not len(self.axes) == len(steps) == len(self.units) or np.ndim(self.spacing) != 1:
             raise ValueError(
-                f"`axes`, `spacing` and `units` of a grid must have one entry per spatial axis; got "
-                f"{len(self.axes)}, {len(self.spacing)} and {len(self.units)} entries. "
-                f"Pass e.g. `Grid(('y', 'x'), (0.5, 0.5), ('mm', 'mm'))`."
+                f"`axes`, `spacing` and `units` of a grid must have one entry per spatial axis; got {self.axes}, "
+                f"{self.spacing} and {self.units}. Pass e.g. `Grid(('y', 'x'), (0.5, 0.5), ('mm', 'mm'))`."
             )
+        object.__setattr__(self, "spacing", tuple(steps.astype(float).tolist()))
         if not all(math.isfinite(step) and step > 0 for step in self.spacing):
             raise ValueError(
                 f"`spacing` of a grid must be positive; got {self.spacing}. Pass e.g. `spacing=(1.0, 1.0)`."
             )
-        if self.affine is not None and (len(self.affine) != 4 or any(len(row) != 4 for row in self.affine)):
+        if self.affine is None:
+            return
+        object.__setattr__(self, "affine", tuple(tuple(map(float, row)) for row in self.affine))
+        rows = [len(row) for row in self.affine]
+        if rows != [4] * 4 or not all(math.isfinite(number) for row in self.affine for number in row):
             raise ValueError(
-                f"`affine` of a grid must be a 4 x 4 matrix; got {len(self.affine)} rows of lengths "
-                f"{tuple(len(row) for row in self.affine)}. Pass e.g. `tuple(map(tuple, image.affine.tolist()))`."
+                f"`affine` of a grid must be a 4 x 4 matrix of finite numbers; got {len(rows)} rows of lengths {rows}: "
+                f"{self.affine}. Pass e.g. `image.affine`."
             )
 
     @classmethod

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
 from functools import lru_cache
 from typing import Literal, get_args
 
 import pywt
+
+from .checks import nearest, whole_number
 
 Mode = Literal["zero", "reflect", "symmetric", "periodic", "constant"]
 """How a signal is continued beyond its border, in the words of PyWavelets (and ptwt)."""
@@ -17,15 +17,6 @@ Mode = Literal["zero", "reflect", "symmetric", "periodic", "constant"]
 _DEEPEST = 64
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return " Did you mean …?" with the known name that is spelt most like `name`, or nothing."""
-    names = list(known)
-    matches = [each for each in names if name and each.startswith(name)]
-    matches = matches or difflib.get_close_matches(name.lower(), names, n=1)
-    return f" Did you mean {matches[0]!r}?" if matches else ""
-
-
-@lru_cache(maxsize=256)
 def find_wavelet(name: str) -> pywt.Wavelet:
     """Return the discrete wavelet called `name`.
 
@@ -36,6 +27,11 @@ def find_wavelet(name: str) -> pywt.Wavelet:
     """
     if not isinstance(name, str):
         raise TypeError(f"`wavelet` must be a name such as 'haar' or 'db4'; got {type(name).__name__}.")
+    return _find_wavelet(name)
+
+
+@lru_cache(maxsize=256)
+def _find_wavelet(name: str) -> pywt.Wavelet:
     known = pywt.wavelist(kind="discrete")
     if name not in known:
         raise ValueError(
@@ -61,9 +57,7 @@ def require_mode(mode: str) -> Mode:
     """Return `mode` if it is a boundary mode, else raise with the nearest name."""
     known = get_args(Mode)
     if mode not in known:
-        raise ValueError(
-            f"`mode` must be one of {', '.join(map(repr, known))}; got {mode!r}.{nearest(str(mode), known)}"
-        )
+        raise ValueError(f"`mode` must be one of {', '.join(map(repr, known))}; got {mode!r}.{nearest(mode, known)}")
     return mode  # type: ignore[return-value]  # narrowed by the check above
 
 
@@ -85,27 +79,31 @@ def deepest_level(size: tuple[int, ...], wavelet: pywt.Wavelet, mode: Mode) -> i
     for level in range(_DEEPEST):
         if not all(_can_pad(samples, wavelet.dec_len, mode) for samples in size):
             return level
-        size = tuple(coarser_size(samples, wavelet.dec_len) for samples in size)
+        coarser = tuple(coarser_size(samples, wavelet.dec_len) for samples in size)
+        if coarser == size:  # nothing is left to halve, so that nothing changes any more
+            break
+        size = coarser
     return _DEEPEST
 
 
-def require_level(level: int, size: tuple[int, ...], wavelet: pywt.Wavelet, mode: Mode) -> int:
+def require_level(level: object, size: tuple[int, ...], wavelet: pywt.Wavelet, mode: Mode) -> int:
     """Return `level` if a signal of `size` can be decomposed so often, else raise with the deepest possible level."""
-    if isinstance(level, bool) or not isinstance(level, int):
+    count = whole_number(level)
+    if count is None:
         raise TypeError(f"`level` must be a whole number of decompositions; got {level!r}. Pass e.g. `level=3`.")
-    if level < 1:
+    if count < 1:
         raise ValueError(
             f"`level` must be at least 1; got {level}. Pass e.g. `level=3`, or `wavelet=None` for the samples."
         )
     deepest = deepest_level(size, wavelet, mode)
-    if level > deepest:
+    if count > deepest:
         remedy = f"Pass `level={deepest}`" if deepest else "Pass a wavelet with a shorter filter, such as 'haar'"
         unlimited = "" if mode in {"zero", "symmetric", "constant"} else ", or `mode='symmetric'`, which can go deeper"
         raise ValueError(
             f"`level={level}` is too deep: a signal of size {size} can be decomposed at most {deepest} times with "
             f"{wavelet.name!r} ({wavelet.dec_len} taps) in mode {mode!r}. {remedy}{unlimited}."
         )
-    return level
+    return count
 
 
 def scale_names(level: int) -> tuple[str, ...]:

@@ -1,0 +1,85 @@
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from wam_widgets.transform import Grid
+from wam_widgets.transform.grid import dimensions, require_signal
+
+
+@pytest.mark.parametrize(
+    ("count", "name", "axes", "unit", "orientations"),
+    [
+        (1, "sound", ("time",), "sample", 1),
+        (2, "image", ("y", "x"), "px", 3),
+        (3, "volume", ("z", "y", "x"), "voxel", 7),
+    ],
+)
+def test_each_number_of_dimensions_has_its_words(
+    count: int, name: str, axes: tuple[str, ...], unit: str, orientations: int
+) -> None:
+    known = dimensions(count)
+    assert (known.name, known.axes, known.unit) == (name, axes, unit)
+    assert len(known.orientations) == orientations == 2**count - 1, "every choice of filters but all low-pass"
+    assert all(set(filters) <= {"a", "d"} and len(filters) == count for filters in known.orientations)
+    assert Grid.default(count) == Grid(axes, (1.0,) * count, (unit,) * count)
+
+
+def test_the_published_noise_is_that_of_the_experiments() -> None:
+    assert [dimensions(count).published_noise for count in (1, 2, 3)] == [0.001, 0.25, 0.0001]
+
+
+def test_a_grid_can_be_told_and_not_changed() -> None:
+    affine = tuple(tuple(float(row == column) for column in range(4)) for row in range(4))
+    grid = Grid(("z", "y", "x"), (2.0, 0.5, 0.5), ("mm", "mm", "mm"), affine)
+    assert grid.affine == affine
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        grid.spacing = (1.0, 1.0, 1.0)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"axes": ("x",)}, r"one entry per spatial axis; got \('x',\), \(1\.0, 1\.0\) and .* Pass e\.g\. `Grid\("),
+        ({"units": ("mm",) * 3}, r"one entry per spatial axis; got .*\('mm', 'mm', 'mm'\)"),
+        ({"spacing": (1.0, 0.0)}, r"`spacing` of a grid must be positive; got \(1\.0, 0\.0\)\. Pass e\.g\."),
+        ({"spacing": (1.0, -1.0)}, r"must be positive; got \(1\.0, -1\.0\)"),
+        ({"spacing": (float("nan"), 1.0)}, r"must be positive; got \(nan, 1\.0\)"),
+        ({"spacing": (float("inf"), 1.0)}, r"must be positive; got \(inf, 1\.0\)"),
+        (
+            {"affine": ((1.0,) * 4,) * 3},
+            r"got 3 rows of lengths \[4, 4, 4\].*Pass e\.g\. `image\.affine`",
+        ),
+        ({"affine": ((1.0,) * 3,) * 4}, r"got 4 rows of lengths \[3, 3, 3, 3\]"),
+        (
+            {"affine": ((float("nan"),) * 4,) * 4},
+            r"4 x 4 matrix of finite numbers; got 4 rows .*\(\(nan",
+        ),
+    ],
+)
+def test_an_impossible_grid_is_refused(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        Grid(**{"axes": ("y", "x"), "spacing": (1.0, 1.0), "units": ("mm", "mm"), **options})
+
+
+def test_lists_and_arrays_make_a_grid_too(as_a_user: None) -> None:
+    made = Grid(["z", "y", "x"], np.array([2.0, 1, 1]), ["mm"] * 3, np.eye(4))  # type: ignore[arg-type]
+    told = Grid(("z", "y", "x"), (2.0, 1.0, 1.0), ("mm",) * 3, tuple(tuple(row) for row in np.eye(4).tolist()))
+    assert made == told
+    assert hash(made) == hash(told)
+    with pytest.raises(ValueError, match="one entry per spatial axis"):
+        Grid(("x",), 1.0, ("mm",))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("shape", [(1, 1, 1), (2, 3, 4, 5), (1, 1, 2, 2, 2)])
+def test_a_signal_passes_unchanged(shape: tuple[int, ...], dtype: torch.dtype) -> None:
+    signal = torch.zeros(shape, dtype=dtype)
+    assert require_signal(signal) is signal
+
+
+def test_the_name_in_the_error_is_that_of_the_argument() -> None:
+    with pytest.raises(ValueError, match=r"^`baseline` must have the axes .*`baseline\[None\]`"):
+        require_signal(torch.zeros(3), "baseline")

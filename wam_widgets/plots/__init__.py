@@ -1,0 +1,22 @@
+"""Static figures of an explanation, fit for a paper: what a page without JavaScript shows.
+
+`plot` draws everything in one figure; the other functions draw one part each. All return a matplotlib figure, which a
+notebook displays and `figure.savefig("name.pdf")` writes. They are made without pyplot, so that no global state of
+matplotlib changes, and they set their own colours and sizes, so that a style of yours changes the font at most.
+"""
+
+from .bars import scale_contributions, scale_shares, significance
+from .maps import heatmap, scale_maps
+from .mosaics import mosaic
+from .overview import picture, plot
+
+__all__ = [
+    "heatmap",
+    "mosaic",
+    "picture",
+    "plot",
+    "scale_contributions",
+    "scale_maps",
+    "scale_shares",
+    "significance",
+]

@@ -1,0 +1,230 @@
+"""Bars by scale: how much of something each scale holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from wam_widgets.attribution import Explanation
+from wam_widgets.attribution.uncertainty import FEWEST_GROUPS
+
+from .canvas import BLUE, INK, ORANGE, SIZE, TEXT, clean, head, new_figure, say, title
+from .words import heading, number, percent, require_item, scale_words
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bars:
+    """One number per scale, with what is said about it.
+
+    Parameters
+    ----------
+    title, axis : str
+        What the numbers are; their unit.
+    names, said : sequence of str
+        Per scale, its name and its number in words.
+    values : float array, shape (scale,)
+        The numbers.
+    intervals : float array, shape (scale, 2), or None
+        Their lower and upper ends.
+    tick : callable
+        Writes a number beside the axis.
+    """
+
+    title: str
+    axis: str
+    names: Sequence[str]
+    values: NDArray[np.float64]
+    said: Sequence[str]
+    intervals: NDArray[np.float64] | None = None
+    tick: Callable[[float], str] = percent
+
+    def draw(self, axes: Axes, *, names: bool = True) -> None:
+        """Draw the bars, coarse scales at the top."""
+        clean(axes, frame=False)
+        title(axes, self.title)
+        rows = np.arange(len(self.values))
+        axes.set_ylim(len(rows) - 0.4, -0.6)
+        axes.set_yticks(rows, list(self.names) if names else [""] * len(rows), fontsize=SIZE - 1, **TEXT)
+        axes.tick_params(axis="y", length=0)
+        axes.set_xlabel(self.axis, fontsize=SIZE - 1, labelpad=2, **TEXT)
+        if not np.isfinite(self.values).all():
+            axes.set_xticks([])
+            say(axes, "not finite")
+            return
+        colours = [BLUE if value >= 0 else ORANGE for value in self.values]
+        axes.barh(rows, self.values, height=0.68, color=colours, edgecolor="none", hatch="")
+        ends = self.intervals if self.intervals is not None else np.stack([self.values, self.values], axis=1)
+        if self.intervals is not None:
+            errors = np.abs(ends - self.values[:, None]).T
+            axes.errorbar(
+                self.values, rows, xerr=errors, fmt="none", ecolor=INK, elinewidth=1.2, capsize=3, capthick=1.2
+            )
+        low, high = min(0.0, float(ends.min())), max(0.0, float(ends.max()))
+        room = 0.32 * (high - low or 1.0)  # for the words
+        axes.set_xlim(low - room if low < 0 else 0, high + room)
+        for row, (value, (left, right), said) in enumerate(zip(self.values, ends, self.said, strict=True)):
+            outwards = 1 if value >= 0 else -1
+            axes.annotate(
+                said,
+                (max(value, right) if outwards > 0 else min(value, left), row),
+                (4 * outwards, 0),
+                textcoords="offset points",
+                ha="left" if outwards > 0 else "right",
+                va="center",
+                fontsize=SIZE - 1.5,
+                **TEXT,
+            )
+        if low < 0:
+            axes.axvline(0, color=INK, linewidth=0.8, linestyle="-")
+        ticks = [tick for tick in MaxNLocator(4).tick_values(low, high) if low <= tick <= high]
+        axes.set_xticks(ticks, [self.tick(tick) for tick in ticks], fontsize=SIZE - 1, **TEXT)
+        if not self.values.any():
+            axes.set_xticks([])
+            say(axes, "all zero")
+
+
+def has_errors(explanation: Explanation) -> bool:
+    """Whether an explanation knows its standard errors."""
+    return explanation.groups is not None and explanation.groups.groups >= FEWEST_GROUPS
+
+
+def has_significance(explanation: Explanation) -> bool:
+    """Whether it can be said which of its coefficients differ from zero."""
+    return has_errors(explanation) and explanation.aggregate == "mean"
+
+
+def _is_finite(explanation: Explanation, item: int) -> bool:
+    return bool(explanation.attribution.flatten()[item].isfinite().all())
+
+
+def share_bars(explanation: Explanation, item: int, confidence: float) -> Bars:
+    """Return the shares of the scales, with intervals where there are standard errors."""
+    shares = explanation.scale_shares()[item].double().cpu().numpy()
+    if not _is_finite(explanation, item):
+        shares = np.full_like(shares, np.nan)
+    intervals, about = None, "energy of the attribution"
+    if has_errors(explanation) and np.isfinite(shares).all():
+        intervals = explanation.scale_share_intervals(confidence)[item].double().cpu().numpy()
+        about = f"energy, noise subtracted;\n{number(100 * confidence)} % jackknife intervals"
+    said = [percent(share) for share in shares]
+    return Bars("Share of each scale", about, scale_words(explanation), shares, said, intervals)
+
+
+def significance_bars(explanation: Explanation, item: int, rate: float) -> Bars:
+    """Return the share of each scale's coefficients that can be told from zero."""
+    found = dict.fromkeys(explanation.scales, 0)
+    total = dict.fromkeys(explanation.scales, 0)
+    finite = _is_finite(explanation, item)
+    if finite:
+        for scale, _, band in explanation.significant(rate).bands():
+            found[scale] += int(band[item].sum())
+            total[scale] += band[item].numel()
+    shares = np.array([found[scale] / total[scale] if finite else np.nan for scale in found])
+    return Bars(
+        "Coefficients told from zero",
+        f"share of the scale's coefficients (number);\nof all found, at most {number(100 * rate)} % by chance",
+        scale_words(explanation),
+        shares,
+        [f"{percent(share)} ({found[scale]})" for scale, share in zip(found, shares, strict=True)],
+    )
+
+
+def contribution_bars(explanation: Explanation, item: int) -> Bars:
+    """Return what each scale adds to the score's difference from the baseline's."""
+    added = explanation.completeness_by_scale()[item].double().cpu().numpy()
+    gap = float(explanation.completeness_gap()[item])
+    difference = number(float(added.sum()) - gap)
+    return Bars(
+        "What each scale adds to the score",
+        f"score; sum {number(float(added.sum()))}, to explain {difference},\ncompleteness gap {number(gap)}",
+        scale_words(explanation),
+        added,
+        [number(value) for value in added],
+        tick=number,
+    )
+
+
+def scale_shares(explanation: Explanation, item: int = 0, *, confidence: float = 0.95) -> Figure:
+    """Draw how the energy of the attribution is divided between the scales.
+
+    Parameters
+    ----------
+    explanation : Explanation
+        From `explain`.
+    item : int
+        Which item of the batch.
+    confidence : float
+        Of the jackknife intervals, drawn where there are standard errors; their energy is subtracted.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    item = require_item(explanation, item)
+    return _bars_figure(explanation, item, share_bars(explanation, item, confidence))
+
+
+def significance(explanation: Explanation, item: int = 0, *, rate: float = 0.05) -> Figure:
+    """Draw which share of each scale's coefficients can be told from zero.
+
+    Parameters
+    ----------
+    explanation : Explanation
+        Made with SmoothGrad, which has standard errors.
+    item : int
+        Which item of the batch.
+    rate : float
+        False discovery rate: which share of those found may be there by chance.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If there are no standard errors.
+    """
+    item = require_item(explanation, item)
+    return _bars_figure(explanation, item, significance_bars(explanation, item, rate))
+
+
+def scale_contributions(explanation: Explanation, item: int = 0) -> Figure:
+    """Draw what each scale adds to the score's difference from the baseline's, and by how much the sum misses it.
+
+    Parameters
+    ----------
+    explanation : Explanation
+        Made with Integrated Gradients.
+    item : int
+        Which item of the batch.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        Unless the method is Integrated Gradients.
+    """
+    item = require_item(explanation, item)
+    return _bars_figure(explanation, item, contribution_bars(explanation, item))
+
+
+def _bars_figure(explanation: Explanation, item: int, bars: Bars) -> Figure:
+    figure = new_figure(6.0, 0.5 + bars_height(bars))
+    head(figure, heading(explanation, item))
+    bars.draw(figure.subplots())
+    return figure
+
+
+def bars_height(bars: Bars) -> float:
+    """Return the height of bars in inches, with what stands above and below."""
+    return 0.28 * len(bars.names) + 1.0

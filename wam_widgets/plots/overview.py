@@ -1,0 +1,95 @@
+"""One figure with everything, and what a notebook displays."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from wam_widgets.attribution import Explanation
+
+from .bars import bars_height, contribution_bars, has_significance, share_bars, significance_bars
+from .canvas import SIZE, TEXT, WIDTH, head, new_figure, png, title
+from .maps import draw_heat, draw_maps, maps_height
+from .planes import array_of, planes_of
+from .words import Per, heading, require_item, what_is_explained
+
+
+def plot(
+    explanation: Explanation,
+    item: int = 0,
+    *,
+    per: Per | None = None,
+    rate: float = 0.05,
+    confidence: float = 0.95,
+) -> Figure:
+    """Draw an explanation: the input, where it matters, at which scales, and how sure that is.
+
+    Parameters
+    ----------
+    explanation : Explanation
+        From `explain`.
+    item : int
+        Which item of the batch.
+    per : {"cell", "sample"}, optional
+        As in `scale_maps`.
+    rate : float
+        False discovery rate of the coefficients that are told from zero.
+    confidence : float
+        Of the intervals of the scales' shares.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The input with the predicted class; the heat map over it; a map per scale on one shared colour scale; the
+        scales' shares, with jackknife intervals where there are standard errors; and, as far as it is known, which
+        share of each scale's coefficients can be told from zero (SmoothGrad) or what each scale adds to the score
+        (Integrated Gradients). Of a volume, maps show the central slice along its first axis.
+
+    Raises
+    ------
+    ValueError
+        If there is no such item, or a rate is not between 0 and 1.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from wam_widgets import explain
+    >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(256, 3))
+    >>> figure = plot(explain(model, torch.rand(1, 1, 16, 16), level=2, samples=16, progress=False))
+    >>> figure.savefig("explanation.pdf")  # doctest: +SKIP
+    """
+    item = require_item(explanation, item)
+    plane = planes_of(explanation)[0]
+    bars = [share_bars(explanation, item, confidence)]
+    if has_significance(explanation):
+        bars.append(significance_bars(explanation, item, rate))
+    elif explanation.baseline_score is not None:
+        bars.append(contribution_bars(explanation, item))
+    sound = len(explanation.size) == 1
+    caption = "\n".join(part for part in (what_is_explained(explanation, item), plane.name) if part)
+    top = 3.9 if sound else min(plane.ratio * 3.1, 6) + 1.0 + 0.2 * caption.count("\n")
+    heights = [top, maps_height(plane, len(explanation.scales)), bars_height(bars[0])]
+    figure = new_figure(WIDTH, 0.4 + sum(heights))
+    head(figure, heading(explanation, item))
+    upper, middle, lower = np.ravel(figure.subfigures(3, 1, squeeze=False, height_ratios=heights))
+    left, right = np.ravel(upper.subplots(2, 1) if sound else upper.subplots(1, 2))
+    note = plane.show_signal(left, array_of(explanation.signal[item]))
+    title(left, caption)
+    if note:
+        left.set_xlabel(f"{left.get_xlabel()}\n{note}", fontsize=SIZE - 1.5, **TEXT)
+    draw_heat(upper, [right], explanation, item, length=(top - 1) / (2 if sound else 1))
+    draw_maps(middle, explanation, item, per)
+    for index, (axes, each) in enumerate(zip(np.ravel(lower.subplots(1, len(bars))), bars, strict=True)):
+        each.draw(axes, names=index == 0)
+    return figure
+
+
+def picture(explanation: Explanation) -> bytes | None:
+    """Return what a notebook displays: the figure of the first item as a PNG; None, with a warning, if it can't."""
+    try:
+        return png(plot(explanation), dpi=100)
+    except Exception as error:  # noqa: BLE001  # a display must not hide the object that it displays
+        warnings.warn(f"No picture: {type(error).__name__}: {error}", RuntimeWarning, stacklevel=2)
+        return None

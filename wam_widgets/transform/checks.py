@@ -1,0 +1,25 @@
+"""What many checks of arguments need."""
+
+from __future__ import annotations
+
+import difflib
+import operator
+from collections.abc import Iterable
+
+
+def nearest(name: object, known: Iterable[str]) -> str:
+    """Return " Did you mean …?" with the known name that is spelt most like `name`, or nothing."""
+    names, given = list(known), str(name)
+    matches = [each for each in names if given and each.startswith(given)]
+    matches = matches or difflib.get_close_matches(given.lower(), names, n=1)
+    return f" Did you mean {matches[0]!r}?" if matches else ""
+
+
+def whole_number(value: object) -> int | None:
+    """Return `value` as an int if it is a whole number (NumPy's and torch's too, but no bool), else None."""
+    if isinstance(value, bool):
+        return None
+    try:
+        return operator.index(value)  # type: ignore[arg-type]  # what isn't a number is answered with None
+    except TypeError:
+        return None
