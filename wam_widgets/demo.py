@@ -6,7 +6,8 @@ import html
 import sys
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -101,7 +102,8 @@ def run(
             cases.append(_explain(model, photo, level, copies))
             print(_report(cases[-1]), flush=True)
             _write_figures(cases[-1], out)
-        few = explain(model, photos[0].signal, level=level, samples=min(_CUSTOMARY, copies))
+        with _stopping():
+            few = explain(model, photos[0].signal, level=level, samples=min(_CUSTOMARY, copies))
         page = out / "index.html"
         page.write_text(_page(cases, few), encoding="utf-8")
     except OSError as error:
@@ -125,10 +127,17 @@ def _require_writable(out: Path) -> None:
         page.unlink()
 
 
+@contextmanager
+def _stopping() -> Iterator[None]:
+    """Let Ctrl-C stop the demo, not one explanation of it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "Stopped early")
+        yield
+
+
 def _explain(model: Model, photo: Sample, level: int, copies: int) -> Case:
     began = time.perf_counter()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("error", "Stopped early")  # Ctrl-C means the demo, not this photo
+    with _stopping():
         smooth = explain(model, photo.signal, level=level, samples=copies)
         integrated = explain(
             model, photo.signal, method="integrated_gradients", level=level, tolerance=0.05, max_samples=800
@@ -271,7 +280,7 @@ def _page(cases: Sequence[Case], few: Explanation) -> str:
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Why did the network say so? Four photos, scale by scale</title>
+<title>Why did the network say so? {len(cases)} photos, scale by scale</title>
 <style>{_STYLE}</style>
 </head>
 <body>

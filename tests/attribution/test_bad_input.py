@@ -143,7 +143,8 @@ def test_a_score_without_a_path_to_the_signal_is_refused(model: Any) -> None:
 
 def test_a_zero_gradient_is_a_valid_answer() -> None:
     silence = torch.zeros(1, 1, 64)
-    found = wam.explain(lambda x: x.square().flatten(1), silence, 3)
+    with pytest.warns(RuntimeWarning, match="constant"):
+        found = wam.explain(lambda x: x.square().flatten(1), silence, 3)
     assert found.attribution.total() == 0
     assert not found.heatmap().any()
     assert not found.scale_shares().any()

@@ -342,3 +342,78 @@ def test_smoothgrad_takes_as_many_copies_as_the_tolerance_needs() -> None:
     assert_close(error, torch.tensor(found.settings["error_reached"], dtype=error.dtype), rtol=0.35, atol=0.02)
     assert found.groups is not None
     assert found.groups.counts.sum(0).tolist() == found.passes.tolist()
+
+
+@pytest.mark.parametrize("tolerance", [0.003, 1e-4])
+def test_gaps_of_one_sign_are_refined_too(tolerance: float) -> None:
+    """All segments of a convex score miss in the same direction, so that small gaps add up."""
+    signal = torch.ones(1, 1, 8, dtype=torch.float64)
+    found = wam.explain(
+        lambda x: (x**3).flatten(1).sum(1), signal, method="integrated_gradients", tolerance=tolerance, level=2
+    )
+    assert found.completeness_gap(relative=True).abs().item() <= tolerance
+    assert 15 < found.passes.item() <= 400
+
+
+@pytest.mark.parametrize("factor", [1e-20, 1e20])
+def test_the_unit_of_the_score_does_not_matter(factor: float) -> None:
+    signal, model = signal_of(13, 18).float(), SmallNet(2).float()
+    options: dict[str, Any] = {"samples": 16, "tolerance": 0.5, "noise": 0.1, "level": 2, "batch_size": 4}
+    plain = wam.explain(model, signal, 1, **options)
+    scaled = wam.explain(lambda x: factor * model(x), signal, 1, **options)
+    assert scaled.passes.tolist() == plain.passes.tolist()
+    assert_close(scaled.denoised().gradient / factor, plain.denoised().gradient, rtol=1e-3, atol=1e-6)
+
+
+def test_labels_are_one_per_column() -> None:
+    model, signal = SmallNet(2), signal_of(13, 18)
+    with pytest.raises(ValueError, match=r"`labels` must be one name per column of the output, 3; got 2"):
+        wam.explain(model, signal, 2, labels=["a", "b"])
+    model.labels = ("other", "names")  # type: ignore[assignment]
+    assert wam.explain(model, signal, 2).labels is None
+    model.labels = ("a", "b", "c")  # type: ignore[assignment]
+    assert wam.explain(model, signal, 2).names() == ["c", "c"]
+
+
+def test_a_callable_target_may_ask_of_an_output_that_only_it_can_read() -> None:
+    model, signal = SmallNet(2), signal_of(13, 18)
+    expected = wam.explain(model, signal, 1, method="saliency")
+    found = wam.explain(
+        lambda x: (torch.zeros(7, 4), model(x)), signal, lambda output: output[1][:, 1], method="saliency"
+    )
+    assert found.output is None
+    assert_close(found.gradient, expected.gradient)
+
+
+def test_one_class_in_a_tensor_is_not_one_per_item(as_a_user: None) -> None:
+    with pytest.raises(ValueError, match=r"one class per item, shape \(2,\); got shape \(1,\)"):
+        wam.explain(SmallNet(2), signal_of(13, 18), torch.tensor([1]))
+
+
+def test_numbers_may_be_numpys() -> None:
+    model, signal = SmallNet(2), signal_of(13, 18)
+    options: dict[str, Any] = {"level": np.int64(2), "samples": np.int64(9), "batch_size": np.int64(4)}
+    expected = wam.explain(model, signal, 1, level=2, samples=9, seed=3)
+    found = wam.explain(model, signal, np.array([1, 1]), seed=np.array([3, 3]), **options)  # type: ignore[arg-type]
+    assert_close(found.gradient, expected.gradient)
+    assert (found.level, found.seed) == (2, (3, 3))
+
+
+def test_a_constant_item_has_no_noise_and_says_so() -> None:
+    signal = signal_of(13, 18)
+    signal[1] = 0.5
+    with pytest.warns(RuntimeWarning, match=r"item\(s\) \[1\] are constant"):
+        found = wam.explain(SmallNet(2), signal, 1)
+    assert not found.standard_error().flatten()[1].gt(1e-12).any()
+
+
+@pytest.mark.parametrize("layout", ["channels last", "transposed", "expanded"])
+def test_the_layout_of_the_signal_does_not_matter(layout: str) -> None:
+    signal = signal_of(13, 18)
+    made = {
+        "channels last": signal.contiguous(memory_format=torch.channels_last),
+        "transposed": signal.mT.contiguous().mT,
+        "expanded": signal[:1].expand(2, -1, -1, -1),
+    }[layout]
+    found = wam.explain(SmallNet(2), made, 1, level=2)
+    assert_close(found.attribution.flatten(), wam.explain(SmallNet(2), made.clone(), 1, level=2).attribution.flatten())

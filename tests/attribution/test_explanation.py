@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -183,9 +184,14 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "mode": ({"mode": []}, {}, "`mode` must be one of"),
     "settings": ({"settings": [1]}, {}, "its settings are no table"),
     "grid": ({"grid": {"axes": ["y"]}}, {}, "isn't"),
+    "grid of a volume": ({"grid": dataclasses.asdict(wam.Grid.default(3))}, {}, "one axis per spatial axis"),
+    "labels": ({"labels": 5}, {}, "its labels are 5"),
+    "one label": ({"labels": ["a"]}, {}, "one name per column of the output, 3; got 1"),
+    "seed": ({"seed": "x"}, {}, "its seed are 'x'"),
+    "column": ({}, {"target": torch.tensor([7, 0])}, "column of the model's output, 0 to 2"),
     "signal": ({}, {"signal": torch.ones(3)}, r"got shape \(3,\)"),
-    "gradient": ({}, {"gradient": torch.ones(1, 1, 2, 2)}, r"its gradient has shape \(1, 1, 2, 2\)"),
-    "target": ({}, {"target": torch.tensor([0.5, 0.5])}, "its target has dtype"),
+    "gradient": ({}, {"gradient": torch.ones(1, 1, 2, 2)}, r"`gradient` must have shape .*; got \(1, 1, 2, 2\)"),
+    "target": ({}, {"target": torch.tensor([0.5, 0.5])}, "`target` must not be of dtype"),
     "groups": ({}, {"groups.counts": torch.zeros(9, 2)}, "its groups have shapes"),
 }
 
@@ -246,5 +252,25 @@ def test_paths_that_cannot_be_used_are_named(tmp_path: Path) -> None:
         explanation.save(tmp_path)
     with pytest.raises(FileNotFoundError, match="there is none at"):
         wam.load(tmp_path / "none")
-    (tmp_path / "old").write_text("precious")
-    assert (tmp_path / "old").read_text() == "precious"
+
+
+def test_a_save_that_fails_leaves_the_old_file_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "e.safetensors"
+    explained(13, 18).save(path)
+    path.chmod(0o640)
+    old = path.read_bytes()
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(safetensors.torch, "save_file", full)
+    with pytest.raises(OSError, match="No space left"):
+        explained(21, 26).save(path)
+    assert path.read_bytes() == old
+    assert [each.name for each in tmp_path.iterdir()] == ["e.safetensors"]
+
+
+def test_a_saved_file_has_the_mode_of_any_other(tmp_path: Path) -> None:
+    explained(13, 18).save(tmp_path / "e")
+    (tmp_path / "other").touch()
+    assert (tmp_path / "e").stat().st_mode == (tmp_path / "other").stat().st_mode

@@ -166,6 +166,34 @@ def test_too_large_a_sub_batch_is_halved_and_nothing_is_lost(error: Exception) -
         wam.explain(small, signal, 1, batch_size=8)
 
 
+def test_memory_that_runs_out_in_the_reducer_counts_nothing_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, signal = SmallNet(2), signal_of(13, 18, items=1)
+    options: dict[str, Any] = {"samples": 20, "aggregate": "mean_abs", "level": 2}
+    expected = wam.explain(model, signal, 1, batch_size=2, **options)
+    pull_back = wam.pull_back
+
+    def scarce(gradient: Tensor, *rest: Any, **more: Any) -> wam.Coefficients:
+        if len(gradient) > 2:
+            raise MemoryError
+        return pull_back(gradient, *rest, **more)
+
+    monkeypatch.setattr("wam_widgets.attribution.averages.pull_back", scarce)
+    sub_batch_for(model, signal, None, "auto").size = 8
+    found = wam.explain(model, signal, 1, **options)
+    assert_close(found.gradient, expected.gradient)
+    assert_close(found.attribution.flatten(), expected.attribution.flatten())
+
+
+def test_the_last_sub_batches_are_alike() -> None:
+    settled = SubBatch(4, settled=True)
+    left, sizes = 25, []
+    while left:
+        sizes.append(settled.next(left))
+        left -= sizes[-1]
+    assert sizes == [4, 4, 4, 4, 3, 3, 3]
+    assert SubBatch(4, fixed=True).next(5) == 4
+
+
 def test_other_errors_of_the_model_are_its_own() -> None:
     def broken(signal: Tensor) -> Tensor:
         if signal.requires_grad:

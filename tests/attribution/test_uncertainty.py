@@ -302,3 +302,14 @@ def test_a_share_that_is_only_noise_is_not_reported() -> None:
         plain.append(dataclasses.replace(seen, groups=None).scale_shares()[:, -1])
     assert (torch.stack(plain).mean(0) > finest + 0.2).all()  # a quarter noise power: most of it is in detail 1
     assert_close(torch.stack(corrected).mean(0), finest, atol=0.05, rtol=0)
+
+
+def test_rounding_is_no_discovery() -> None:
+    """A network that averages 2 x 2 pixels first has no gradient in haar's finest scale but what rounding leaves."""
+    network = SmallNet(2).float()
+    pool = torch.nn.AvgPool2d(2)
+    signal = signal_of(16, 16).float()
+    found = wam.explain(lambda x: network(pool(x)), signal, 1, level=2, samples=32, noise=0.1)
+    significant = found.significant()
+    assert not any(band.any() for band in significant.details[1].values())
+    assert significant.approximation.any()

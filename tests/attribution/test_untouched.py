@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import random
 import signal as signals
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -36,7 +38,8 @@ class Fragile(nn.Module):
         self.calls += 1
         if self.fail is not None and self.calls > self.good:
             raise self.fail
-        noise = torch.rand(())  # a model that uses the global generator must not move it
+        # a model that uses the global generators must not move them
+        noise = torch.rand(()) * random.random() * np.random.rand()  # noqa: NPY002, S311
         output: Tensor = self.network(self.frozen(signal)) + 0 * noise
         return output
 
@@ -115,6 +118,42 @@ def test_gradients_of_the_caller_are_neither_used_nor_filled() -> None:
         assert_close(parameter.grad, copy)
 
 
+def test_two_threads_may_explain_one_model() -> None:
+    model = Fragile()
+    model.network[1] = nn.Dropout(0.9)
+    signal = signal_of(13, 18)
+    expected = wam.explain(model, signal, 1, samples=8).gradient
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: wam.explain(model, signal, 1, samples=8).gradient, range(12)))
+    for gradient in found:
+        assert_close(gradient, expected)
+    assert model.training
+    assert model.network[1].training
+    assert not model.frozen.training
+
+
+def test_the_callers_autocast_does_not_matter() -> None:
+    model, signal = SmallNet(2).float(), signal_of(13, 18).float()
+    expected = wam.explain(model, signal, 1)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = wam.explain(model, signal, 1)
+        assert_close(found.gradient, expected.gradient)
+        assert_close(found.attribution.flatten(), expected.attribution.flatten())
+        assert_close(wam.reconstruct(wam.decompose(signal, "db2", level=1)), signal)
+
+
+def test_a_frozen_script_module_is_explained() -> None:
+    class Plain(nn.Module):
+        def forward(self, signal: Tensor) -> Tensor:
+            return signal.square().flatten(1)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # scripting is old; users have such files
+        frozen = torch.jit.freeze(torch.jit.script(Plain().eval()))
+    found = wam.explain(frozen, signal_of(13, 18), 3, method="saliency", wavelet=None)
+    assert_close(found.gradient.flatten(1)[:, 3], 2 * signal_of(13, 18).flatten(1)[:, 3])
+
+
 # ------------------------------------------------------------------------------------------------------------- stopping
 
 
@@ -179,6 +218,24 @@ def test_progress_is_told_and_may_stop() -> None:
         found = wam.explain(model, signal, 1, batch_size=4, progress=progress)
     assert told == [(4, 50), (8, 50), (12, 50), (16, 50), (20, 50)]
     assert found.passes.tolist() == [10, 10]
+
+
+@pytest.mark.parametrize("method", METHODS[1:])
+def test_a_stop_after_the_last_pass_loses_nothing(method: Any) -> None:
+    model, signal = SmallNet(2), signal_of(13, 18)
+    expected = wam.explain(model, signal, 1, method=method)
+    found = wam.explain(model, signal, 1, method=method, progress=lambda done, planned: done < planned)
+    assert_close(found.gradient, expected.gradient)
+
+
+@pytest.mark.parametrize("method", METHODS[1:])
+def test_a_stop_between_rounds_keeps_the_rounds_so_far(method: Any) -> None:
+    model, signal = SmallNet(2), signal_of(13, 18)
+    with pytest.warns(RuntimeWarning, match="Stopped early"):
+        found = wam.explain(
+            model, signal, 1, method=method, tolerance=1e-6, progress=lambda done, planned: done < planned
+        )
+    assert found.passes.min() >= 15
 
 
 def test_a_bar_appears_only_when_the_work_is_long(capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,12 +13,12 @@ from torch import Tensor
 
 from wam_widgets.transform import pull_back
 
-from .explanation import Aggregate, completeness_unit
+from .explanation import Aggregate
 from .passes import Inputs, Model, Plan, Scored, SubBatch, Sums, run, run_model
 from .paths import SEGMENTS, Line, NoisyCopies, Rule
 from .progress import Meter
 from .score import Score, columns_of, require_classes, require_rows, score_of
-from .uncertainty import FEWEST_GROUPS, GroupMeans, relative_error
+from .uncertainty import FEWEST_GROUPS, GroupMeans, completeness_unit, relative_error
 
 #: More groups tell the standard errors more precisely, and cost memory: sixteen know them to a fifth.
 MOST_GROUPS = 16
@@ -40,7 +40,7 @@ class Runner:
     meter : Meter
         Who is told.
     stopped : bool
-        Whether the work was stopped or interrupted.
+        Whether the work was stopped or interrupted before it was complete.
     """
 
     scored: Scored
@@ -49,10 +49,11 @@ class Runner:
     stopped: bool = False
 
     def run(self, plan: Plan, inputs: Inputs, sums: list[Sums]) -> bool:
-        """Run a plan (see `passes.run`) and return whether it may go on."""
+        """Run a plan (see `passes.run`) and return whether another may follow."""
         self.meter.expect(len(plan))
-        self.stopped = not run(plan, inputs, self.scored, sums, sub_batch=self.sub_batch, after=self.meter.advance)
-        return not self.stopped
+        done, go_on = run(plan, inputs, self.scored, sums, sub_batch=self.sub_batch, after=self.meter.advance)
+        self.stopped = done < len(plan)
+        return go_on
 
     def forward(self, plan: Plan, inputs: Inputs, like: Tensor) -> Tensor:
         """Return the scores of the inputs of a plan, shape (pass,), without gradients, in the dtype of `like`."""
@@ -106,28 +107,36 @@ def look(
     """Run the model on the signal itself: its output, what is explained of it, and the score of that."""
     if isinstance(wanted, torch.Tensor):
         wanted = wanted.to(signal.device)
-    outputs, scores = [], []
-    for part in torch.arange(len(signal), device=signal.device).split(step):
+    outputs: list[Tensor] = []
+    scores = []
+    parts = torch.arange(len(signal), device=signal.device).split(step)
+    for part in parts:
         output = run_model(model, signal[part], precision)
         if callable(wanted):
             scores.append(score_of(output, wanted, part))
         try:
-            found = columns_of(output)
+            found = require_rows(columns_of(output), len(part))
         except (TypeError, ValueError):
             if not callable(wanted):
                 raise
-            continue
-        require_rows(found, len(part))
+            continue  # only the target can read it
         outputs.append(found.float() if precision is not None else found)
-    output = torch.cat(outputs).detach() if outputs else None
     items = np.arange(len(signal))
+    widths = {found.shape[1] for found in outputs}
+    readable = len(outputs) == len(parts) and len(widths) == 1
     if callable(wanted):
         score = torch.cat(scores).detach().to(signal.dtype)
-        return output, wanted, require_finite_scores(score, items, "the signal")
-    assert output is not None  # noqa: S101  # columns_of raised otherwise
-    column = output.argmax(1) if wanted is None else require_classes(wanted, output.shape[1])
-    score = output.gather(1, column[:, None])[:, 0].to(signal.dtype)
-    return output, column, require_finite_scores(score, items, "the signal")
+        kept = torch.cat(outputs).detach() if readable else None
+        return kept, wanted, require_finite_scores(score, items, "the signal")
+    if not readable:
+        raise ValueError(
+            f"The model's output must have as many columns for every item; got {sorted(widths)}. "
+            f"Pass a callable as `target` that picks one number per item."
+        )
+    columns = torch.cat(outputs).detach()
+    column = columns.argmax(1) if wanted is None else require_classes(wanted, columns.shape[1])
+    score = columns.gather(1, column[:, None])[:, 0].to(signal.dtype)
+    return columns, column, require_finite_scores(score, items, "the signal")
 
 
 def require_finite_scores(scores: Tensor, item: NDArray[np.int64], where: str) -> Tensor:
@@ -158,37 +167,42 @@ def over_copies(
     first, last = np.zeros(items, np.int64), np.full(items, budget.start)
     while True:
         go_on = runner.run(copies.plan(first, last, groups), copies.inputs, sums)
-        if not go_on or tolerance is None:
+        if runner.stopped or tolerance is None:
             break
         # The squared error falls with the number of copies; a tenth more than foreseen saves a round of few.
-        error = relative_error(sums[-1]).double().cpu().numpy()
+        error = np.nan_to_num(relative_error(_means(sums[-1])).double().cpu().numpy(), nan=np.inf)
         needed = np.where(
             error > tolerance, np.ceil(np.minimum(1.1 * last * (error / tolerance) ** 2, budget.most)), last
         )
         first, last = last, np.maximum(last, np.minimum(needed.astype(np.int64), 4 * last))
         if (first == last).all():
             break
+        if not go_on:
+            runner.stopped = True
+            break
     count = sums[0].weight.sum(0)
     if (count == 0).any():
         raise KeyboardInterrupt("Stopped before every item had a complete pass.")
     settings: dict[str, Any] = {"groups": groups}
     if tolerance is not None and not runner.stopped:
-        settings["error_reached"] = relative_error(sums[-1]).tolist()
+        settings["error_reached"] = relative_error(_means(sums[-1])).tolist()
     if groups < min(MOST_GROUPS, budget.start) and budget.start >= FEWEST_GROUPS:
         settings["groups_limited_by"] = f"memory, {GROUPS_MEMORY} bytes"
     gradient = sums[0].values.sum(0) / _per_item(count, signal)
-    groups_kept = _group_means(sums[-1], wanted=reduce is not None)
-    return Average(gradient, torch.as_tensor(count.astype(np.int64)), groups_kept, None, settings)
+    means = _means(sums[-1])
+    kept = means if means.groups >= FEWEST_GROUPS or reduce is not None else None
+    return Average(gradient, torch.as_tensor(count.astype(np.int64)), kept, None, settings)
 
 
 def along_the_line(runner: Runner, line: Line, budget: Budget, rule: Rule, score: Tensor) -> Average:
     """Average gradients along the line, by a fixed rule or an adaptive one."""
     if rule == "adaptive":
         return _adaptively(runner, line, budget, score)
-    sums = Sums.zeros(1, line.signal)
-    if not runner.run(line.plan(rule, budget.start), line.inputs, [sums]):
-        raise KeyboardInterrupt("Stopped before the rule was complete; a part of it has no meaning.")
     start = runner.forward(line.ends(0.0), line.inputs, line.signal)
+    sums = Sums.zeros(1, line.signal)
+    runner.run(line.plan(rule, budget.start), line.inputs, [sums])
+    if runner.stopped:
+        raise KeyboardInterrupt("Stopped before the rule was complete; a part of it has no meaning.")
     return Average(sums.values[0], torch.full((len(line.signal),), budget.start), None, start, {})
 
 
@@ -214,11 +228,15 @@ def _adaptively(runner: Runner, line: Line, budget: Budget, score: Tensor) -> Av
         if (sums.weight == 0).any():
             raise KeyboardInterrupt("Stopped before every part of the line had a pass.")
         shares = torch.as_tensor(lengths[:, None] / sums.weight, dtype=signal.dtype, device=signal.device)
-        along = torch.einsum("gin,in->gi", sums.values.flatten(2), (signal - line.baseline).flatten(1)) * shares
+        difference = signal - line.baseline
+        along = torch.stack([(segment * difference).flatten(1).sum(1) for segment in sums.values]) * shares
         gaps = along.double().cpu().numpy() - differences
         error = np.maximum(np.abs(gaps.sum(0)), np.sqrt(np.square(gaps).sum(0)))
         first, last = last, _refined(last, gaps, error > allowed, allowed, most)
-        if not go_on or (first == last).all():
+        if (first == last).all():
+            break
+        if not go_on:
+            runner.stopped = True
             break
     gradient = (sums.values * _per_item(shares, signal)).sum(0)
     passes = torch.as_tensor(sums.weight.sum(0).astype(np.int64))
@@ -236,16 +254,16 @@ def _refined(
     refined = points.copy()
     for item in np.flatnonzero(unfinished):
         left = most - int(points[:, item].sum())
-        remaining = float(np.square(gaps[:, item]).sum())
-        for segment in np.argsort(-np.abs(gaps[:, item]), kind="stable"):
-            more = 2 * int(points[segment, item])
-            if remaining <= (allowed[item] / 2) ** 2:
+        kept = gaps[:, item].copy()
+        for segment in np.argsort(-np.abs(kept), kind="stable"):
+            if max(abs(kept.sum()), np.sqrt(np.square(kept).sum())) <= allowed[item] / 2:
                 break
+            more = 2 * int(points[segment, item])
             if more > left:  # a part of it would leave the points uneven
                 continue
             refined[segment, item] += more
             left -= more
-            remaining -= gaps[segment, item] ** 2
+            kept[segment] = 0
     return refined
 
 
@@ -264,15 +282,13 @@ def _count_groups(signal: Tensor, samples: int) -> int:
     return groups if groups >= FEWEST_GROUPS else 1
 
 
-def _group_means(sums: Sums, *, wanted: bool) -> GroupMeans | None:
-    """Turn the sums into means, in place; None where they are too few for a standard error and not wanted else."""
+def _means(sums: Sums) -> GroupMeans:
+    """Turn sums into means; stopped early, with groups that are still empty, what there is as one group."""
     values, weight = sums.values, sums.weight
-    if (weight == 0).any():  # stopped early: what there is, as one group
+    if (weight == 0).any():
         values, weight = values.sum(0, keepdim=True), weight.sum(0, keepdims=True)
-    if len(weight) < FEWEST_GROUPS and not wanted:
-        return None
     counts = torch.as_tensor(weight, dtype=values.dtype, device=values.device)
-    return GroupMeans(values.div_(_per_item(counts, values[0])), counts)
+    return GroupMeans(values / _per_item(counts, values[0]), counts)
 
 
 def _per_item(numbers: Tensor | NDArray[np.float64], like: Tensor) -> Tensor:

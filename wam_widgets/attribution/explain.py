@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -91,7 +93,8 @@ def explain(
     mode : {"reflect", "zero", "symmetric", "periodic", "constant"}
         How the signal is continued beyond its border, where its own coefficients are needed.
     samples : int or "auto"
-        Number of noisy copies or points on the line, per item. With a tolerance, how many to begin with.
+        Number of noisy copies or points on the line, per item. With a tolerance, how many copies SmoothGrad begins
+        with; Integrated Gradients then begin with one point in each of the line's 15 segments.
     max_samples : int
         With a tolerance, where to give up.
     noise : float, optional
@@ -180,6 +183,8 @@ def explain(
     }
     with undisturbed(model, signal.device), Meter(progress) as meter:
         output, column, score = look(model, signal, wanted, autocast, sub_batch.size)
+        if labels is None and names is not None and output is not None and len(names) != output.shape[1]:
+            names = None  # the model's own names are of something else
         runner = Runner(Scored(model, column, autocast), sub_batch, meter)
         if line is not None:
             settings |= {"rule": chosen, "baseline": describe_baseline(baseline)}
@@ -187,6 +192,14 @@ def explain(
         else:
             settings["noise"] = amount = 0.0 if method == "saliency" else deviation
             extent = signal.flatten(1).amax(1) - signal.flatten(1).amin(1)
+            if amount and not signal.is_meta and not bool(extent.all()):
+                constant = (extent == 0).nonzero().flatten().tolist()
+                warnings.warn(
+                    f"Noise is a fraction of an item's range, and item(s) {constant} are constant: their copies carry "
+                    f"none, so that their gradient is that of the signal itself, without a standard error.",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
             copies = NoisyCopies(signal, amount * extent, seeds)
             average = over_copies(runner, copies, budget, reducer(aggregate, wavelet, level, boundary))
     settings |= average.settings
@@ -223,11 +236,13 @@ def _warn_if_missed(explanation: Explanation, tolerance: float | None) -> None:
     """Say so if the tolerance was not met, or if a fixed rule misses much of the score's difference."""
     path, settings = explanation.method == "integrated_gradients", explanation.settings
     passes = int(explanation.passes.max())
-    if tolerance is not None and (error := max(settings["error_reached"])) > tolerance:
+    error = 0.0 if tolerance is None else float(np.nan_to_num(max(settings["error_reached"]), nan=np.inf))
+    if tolerance is not None and error > tolerance:
+        remedy = f", or accept it with `tolerance={math.ceil(error * 100) / 100:g}`" if math.isfinite(error) else ""
         text = (
             f"The tolerance {tolerance:g} was not met after {passes} passes: the relative "
             f"{'completeness gap' if path else 'standard error'} is {error:.2g}. "
-            f"Raise `max_samples`, or accept it with `tolerance={error:.2g}`."
+            f"Raise `max_samples`{remedy}."
         )
     elif tolerance is None and path and (gap := _relative_gap(explanation)) > GAP_WORTH_A_WARNING:
         text = (

@@ -17,16 +17,18 @@ from torch import Tensor
 from wam_widgets.transform import Coefficients, Grid, decompose, pull_back, reconstruct
 from wam_widgets.transform.coefficients import undo_pull_back
 from wam_widgets.transform.geometry import spread
-from wam_widgets.transform.wavelet import Mode, find_wavelet, require_level, require_mode
+from wam_widgets.transform.wavelet import Mode, find_wavelet, require_level, require_mode, scale_names
 
 from .uncertainty import (
     FEWEST_GROUPS,
     GroupMeans,
+    completeness_unit,
     discoveries,
     jackknife_error,
     shrink_band,
     standard_error_of_mean,
     student_quantile,
+    unit_of,
 )
 
 if TYPE_CHECKING:
@@ -110,6 +112,27 @@ class Explanation:
     aggregate: Aggregate
     settings: dict[str, Any]
 
+    def __post_init__(self) -> None:
+        items, columns = len(self.signal), None if self.output is None else self.output.shape[1]
+        shapes = {"gradient": self.signal.shape, "baseline": self.signal.shape, "output": (items, columns)}
+        shapes |= dict.fromkeys(("target", "score", "passes", "baseline_score"), (items,))
+        for name, shape in shapes.items():
+            value = getattr(self, name)
+            if value is not None and tuple(value.shape) != tuple(shape):
+                raise ValueError(f"`{name}` must have shape {tuple(shape)}; got {tuple(value.shape)}.")
+            if value is not None and (name in {"target", "passes"}) == value.is_floating_point():
+                raise ValueError(f"`{name}` must not be of dtype {value.dtype}.")
+        if self.labels is not None and columns is not None and len(self.labels) != columns:
+            raise ValueError(
+                f"`labels` must be one name per column of the output, {columns}; got {len(self.labels)}. "
+                f"Pass all of them, in the order of the columns."
+            )
+        if len(self.seed) != items or len(self.grid.axes) != self.signal.ndim - 2:
+            raise ValueError(
+                f"`seed` must have one entry per item, {items}, and `grid` one axis per spatial axis, "
+                f"{self.signal.ndim - 2}; got {len(self.seed)} and {len(self.grid.axes)}."
+            )
+
     @property
     def attribution(self) -> Coefficients:
         """Importance of every coefficient: signed, per channel; nothing normalised."""
@@ -123,7 +146,7 @@ class Explanation:
     @property
     def scales(self) -> tuple[str, ...]:
         """Names of the scales, coarse to fine."""
-        return self._template().scales
+        return scale_names(0 if self.wavelet is None else self.level)
 
     def view(
         self,
@@ -197,8 +220,7 @@ class Explanation:
             map's sum is its scale's. The approximation has no orientation: its map stands in the place of the first.
             Nothing is normalised.
         """
-        maps = spread(self.attribution.map(torch.abs))
-        return maps if orientations else maps.sum(2)
+        return spread(self.attribution.map(torch.abs), orientations=orientations)
 
     def heatmap(self) -> Float[Tensor, item * space]:
         r"""Return the maps of all scales together, shape (item, \*space)."""
@@ -209,7 +231,7 @@ class Explanation:
         template = self._template()
         return jackknife_error(
             self._coefficient_groups(self._error_groups()),
-            lambda groups: spread(template.unflatten(groups.mean().abs())).sum(2),
+            lambda groups: spread(template.unflatten(groups.mean().abs()), orientations=False),
         )
 
     def scale_shares(self) -> Float[Tensor, "item scale"]:
@@ -223,7 +245,7 @@ class Explanation:
         """
         if not self._has_errors():
             attribution = self.attribution.flatten()
-            return self._shares_of((attribution / _largest(attribution)).square())
+            return self._shares_of((attribution / unit_of(attribution)[:, None, None]).square())
         return self._shares_of(_noise_free_energy(self._coefficient_groups(self._error_groups())))
 
     def scale_share_intervals(self, confidence: float = 0.95) -> Float[Tensor, "item scale 2"]:
@@ -449,8 +471,9 @@ class Explanation:
     # ------------------------------------------------------------------ what the methods above share
 
     def _template(self) -> Coefficients:
-        """Return coefficients of the right structure, whatever their values."""
-        return pull_back(torch.zeros_like(self.gradient[:1, :1]), self.wavelet, level=self.level, mode=self.mode)
+        """Return coefficients of the right structure, without any values."""
+        shape = torch.empty(1, 1, *self.size, device="meta")
+        return pull_back(shape, self.wavelet, level=self.level, mode=self.mode)
 
     def _signal_coefficients(self) -> Coefficients:
         """Return the coefficients of the signal's difference from the baseline: z - z₀ = W(x - x₀)."""
@@ -521,23 +544,11 @@ class Explanation:
         return self.baseline_score
 
 
-def completeness_unit(score: Tensor, baseline_score: Tensor) -> Tensor:
-    """Return what gaps are measured in: |f(x) - f(x₀)|, but at least 1 % of the larger score, shape (item,)."""
-    floor = 0.01 * torch.maximum(score.abs(), baseline_score.abs())
-    return torch.maximum((score - baseline_score).abs(), floor).clamp(min=torch.finfo(score.dtype).tiny)
-
-
 def _noise_free_energy(groups: GroupMeans) -> Tensor:
     """Return mean² - standard error², shape (item, channel, n), in units that differ from item to item."""
     mean, error = groups.mean(), standard_error_of_mean(groups.values, groups.counts)
-    unit = _largest(mean)
+    unit = unit_of(mean)[:, None, None]
     return (mean / unit).square() - (error / unit).square()
-
-
-def _largest(values: Tensor) -> Tensor:
-    """Return each item's largest magnitude, or 1 if all is zero, shape (item, 1, 1); ratios to it can be squared."""
-    peak = values.abs().flatten(1).amax(1)[:, None, None]
-    return torch.where(peak == 0, 1, peak)
 
 
 def _by_scale(coefficients: Coefficients) -> Tensor:

@@ -6,12 +6,14 @@ and nothing of a pass is kept but its share in a few sums. It knows nothing of w
 
 from __future__ import annotations
 
+import math
+import random
 import signal as signals
 import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -84,10 +86,13 @@ class Sums:
         r"""Start with nothing, for reduced gradients of the shape of `like`, (item, channel, \*)."""
         return cls(like.new_zeros((groups, *like.shape)), np.zeros((groups, len(like))), reduce)
 
-    def add(self, gradient: Tensor, row: Tensor, weight: Tensor) -> None:
-        """Add the gradients of a sub-batch; `row` counts group by group, item by item."""
+    def weigh(self, gradient: Tensor, weight: Tensor) -> Tensor:
+        """Reduce the gradients of a sub-batch and multiply them by their weights: all that needs memory."""
         reduced = self.reduce(gradient).to(self.values.dtype)
-        weighted = reduced * weight.reshape(-1, *[1] * (reduced.ndim - 1))
+        return reduced * weight.reshape(-1, *[1] * (reduced.ndim - 1))
+
+    def add(self, weighted: Tensor, row: Tensor) -> None:
+        """Add weighted gradients, in place; `row` counts group by group, item by item."""
         self.values.flatten(0, 1).index_add_(0, row, weighted)
 
     def record(self, plan: Plan) -> None:
@@ -155,7 +160,7 @@ def run(
     *,
     sub_batch: SubBatch,
     after: Callable[[int], bool],
-) -> bool:
+) -> tuple[int, bool]:
     r"""Run the passes of a plan and add their gradients to the sums.
 
     Parameters
@@ -175,8 +180,10 @@ def run(
 
     Returns
     -------
+    int
+        How many passes of the plan are in the sums.
     bool
-        Whether it may go on: False if `after` or an interrupt stopped it. `sums` know what they hold.
+        Whether more may follow: False if `after` or an interrupt said stop, be it after the last.
 
     Raises
     ------
@@ -193,12 +200,14 @@ def run(
     go_on = True
     with _deferred_interrupt() as interrupted:
         while done < len(plan) and go_on:
-            part = slice(done, min(done + sub_batch.size, len(plan)))
+            part = slice(done, done + sub_batch.next(len(plan) - done))
             try:
                 with sub_batch.timed(part.stop - part.start, device):
                     gradient, scores = scored.gradient(inputs(plan[part], item[part], place[part]), item[part])
-                    for each in sums:
-                        each.add(gradient, row[part], weight[part])
+                    # Nothing is added before everything is there: memory that runs out must not leave a half.
+                    weighted = [each.weigh(gradient, weight[part]) for each in sums]
+                    for each, share in zip(sums, weighted, strict=True):
+                        each.add(share, row[part])
             except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
                 sub_batch.shrink(part.stop - part.start, error)
                 continue
@@ -219,7 +228,7 @@ def run(
             f"{bad.place[0]:g} of its path) gave NaN or inf. Look for divisions, logarithms and square roots at zero "
             f"in the model; `torch.autograd.set_detect_anomaly(True)` finds the place."
         )
-    return go_on
+    return done, go_on
 
 
 @dataclass(slots=True, eq=False)
@@ -236,6 +245,12 @@ class SubBatch:
     best: dict[int, float] = field(default_factory=dict)  # size -> least seconds per pass
     tries: dict[int, int] = field(default_factory=dict)
 
+    def next(self, left: int) -> int:
+        """Return how many of the passes that are left to run at once; the last sub-batches are alike, not one tiny."""
+        if left <= self.size or self.fixed or not self.settled:
+            return min(left, self.size)
+        return math.ceil(left / math.ceil(left / self.size))
+
     @contextmanager
     def timed(self, count: int, device: torch.device) -> Iterator[None]:
         """Time a sub-batch of `count` passes while the best size is still looked for."""
@@ -251,16 +266,12 @@ class SubBatch:
     def _learn(self, seconds: float) -> None:
         self.tries[self.size] = self.tries.get(self.size, 0) + 1
         self.best[self.size] = min(self.best.get(self.size, seconds), seconds)
-        least = min(self.best.values())
-        slower = self.best[self.size] > 1.05 * least
-        # The first sub-batch of all is a warm-up, and a slow one may be the machine's fault: both get a second try.
-        if self.tries[self.size] < 2 and (slower or self.size == 1):
-            return
-        if slower:
-            self.size = min(size for size, seconds in self.best.items() if seconds <= 1.03 * least)
-            self.settled = True
-        else:
+        least = min((each for size, each in self.best.items() if size < self.size), default=math.inf)
+        if self.best[self.size] < 0.97 * least and (self.size > 1 or self.tries[1] > 1):  # the very first warms up
             self.size *= 2
+        elif self.size > 1 and self.tries[self.size] >= 3:  # thrice no faster: not the machine's fault
+            self.size = min(size for size, each in self.best.items() if each <= 1.03 * least)
+            self.settled = True
 
     def shrink(self, count: int, error: BaseException) -> None:
         """Halve after `error` if memory ran out, else raise it again.
@@ -297,19 +308,56 @@ def sub_batch_for(model: Model, signal: Tensor, precision: torch.dtype | None, b
 
 @contextmanager
 def undisturbed(model: Model, device: torch.device) -> Iterator[None]:
-    """Put the model into evaluation mode, and leave it, the random generators and autograd's mode as they were."""
-    owner = getattr(model, "__self__", model)  # a bound method belongs to a module
-    modules = list(owner.modules()) if isinstance(owner, torch.nn.Module) else []
-    training = [module.training for module in modules]
+    """Put the model into evaluation mode, and leave it, the random generators and torch's modes as they were."""
     forked = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=forked), torch.inference_mode(mode=False), torch.no_grad():
+    numpy_state, python_state = np.random.get_state(), random.getstate()  # noqa: NPY002  # the caller's
+    modes: list[AbstractContextManager[Any]] = [
+        torch.inference_mode(mode=False),
+        torch.no_grad(),
+        torch.random.fork_rng(devices=forked),
+    ]
+    if device.type != "meta":
+        modes.append(torch.autocast(device.type, enabled=False))
+    with ExitStack() as stack:
+        for mode in modes:
+            stack.enter_context(mode)
+        stack.enter_context(_evaluating(model))
         try:
-            for module in modules:
-                module.training = False
             yield
         finally:
-            for module, mode in zip(modules, training, strict=True):
-                module.training = mode
+            np.random.set_state(numpy_state)  # noqa: NPY002
+            random.setstate(python_state)
+
+
+#: How many calls are using a model, and the modes to give back after the last: two threads may explain one model.
+_IN_USE: dict[int, tuple[int, list[tuple[torch.nn.Module, bool]]]] = {}
+_LOCK = threading.Lock()
+
+
+@contextmanager
+def _evaluating(model: Model) -> Iterator[None]:
+    """Put a module, or the module that a method belongs to, into evaluation mode while anybody uses it."""
+    owner = getattr(model, "__self__", model)
+    if not isinstance(owner, torch.nn.Module):
+        yield
+        return
+    with _LOCK:
+        users, modes = _IN_USE.get(id(owner), (0, []))
+        if not users:  # a frozen script module has no mode
+            modes = [(module, module.training) for module in owner.modules() if hasattr(module, "training")]
+            for module, _ in modes:
+                module.training = False
+        _IN_USE[id(owner)] = users + 1, modes
+    try:
+        yield
+    finally:
+        with _LOCK:
+            users, modes = _IN_USE.pop(id(owner))
+            if users > 1:
+                _IN_USE[id(owner)] = users - 1, modes
+            else:
+                for module, mode in modes:
+                    module.training = mode
 
 
 @contextmanager

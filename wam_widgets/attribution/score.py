@@ -147,10 +147,11 @@ def score_of(output: Any, target: Score | Tensor, item: Tensor) -> Float[Tensor,
     return values
 
 
-def require_rows(columns: Tensor, rows: int) -> None:
-    """Raise unless the model returned one row per item that it was given."""
+def require_rows(columns: Tensor, rows: int) -> Tensor:
+    """Return the columns if the model returned one row per item that it was given, else raise."""
     if len(columns) != rows:
         raise ValueError(
             f"The model must return one row per item; it was given {rows} items and returned shape "
             f"{tuple(columns.shape)}. Wrap it so that the first axis of its output is the item."
         )
+    return columns

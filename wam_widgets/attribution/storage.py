@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import os
-import tempfile
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -20,6 +19,7 @@ from wam_widgets.transform.grid import require_signal
 from wam_widgets.transform.wavelet import find_wavelet, require_level, require_mode
 
 from .explanation import Aggregate, Explanation, Kind, Method
+from .score import require_classes
 from .uncertainty import GroupMeans
 
 if TYPE_CHECKING:
@@ -48,14 +48,12 @@ def save(explanation: Explanation, path: str | Path) -> None:
     header = {name: getattr(explanation, name) for name in _PLAIN}
     header |= {"version": _VERSION, "grid": dataclasses.asdict(explanation.grid)}
     # First beside it, then in its place: an interrupted save leaves the old file whole.
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     try:
         safetensors.torch.save_file(present, temporary, metadata={_HEADER: json.dumps(header)})
-        Path(temporary).replace(path)
+        temporary.replace(path)
     finally:
-        with contextlib.suppress(FileNotFoundError):
-            Path(temporary).unlink()
+        temporary.unlink(missing_ok=True)
 
 
 def load(path: str | Path) -> Explanation:
@@ -109,7 +107,10 @@ def _assemble(header: dict[str, Any], tensors: dict[str, Tensor]) -> Explanation
         require_level(header["level"], size, find_wavelet(header["wavelet"]), mode)
     if not isinstance(header["settings"], dict):
         raise TypeError("its settings are no table")
-    _require_shapes(tensors, signal)
+    _require_target(tensors)
+    for name, kind in (("labels", str), ("seed", int)):
+        if not isinstance(header[name], list | None) or not all(type(each) is kind for each in header[name] or []):
+            raise TypeError(f"its {name} are {header[name]!r}")
     grid = {key: _as_tuples(value) for key, value in header["grid"].items()}
     return Explanation(
         **{name: tensors.get(name) for name in _TENSORS},  # type: ignore[arg-type]  # checked above
@@ -119,22 +120,15 @@ def _assemble(header: dict[str, Any], tensors: dict[str, Tensor]) -> Explanation
     )
 
 
-def _require_shapes(tensors: dict[str, Tensor], signal: Tensor) -> None:
-    items = len(signal)
-    shapes: dict[str, tuple[int | None, ...]] = {
-        "gradient": signal.shape,
-        "baseline": signal.shape,
-        "output": (items, None),
-        **dict.fromkeys(("target", "score", "passes", "baseline_score"), (items,)),
-    }
-    for name, shape in shapes.items():
-        if name not in tensors and name not in {"gradient", "score", "passes"}:
-            continue
-        found = tensors[name].shape
-        if len(found) != len(shape) or any(b is not None and a != b for a, b in zip(found, shape, strict=True)):
-            raise ValueError(f"its {name} has shape {tuple(found)}")
-        if (name in {"target", "passes"}) == tensors[name].is_floating_point():
-            raise ValueError(f"its {name} has dtype {tensors[name].dtype}")
+def _require_target(tensors: dict[str, Tensor]) -> None:
+    """Raise unless everything that there has to be is there, and targets are columns of the output."""
+    for name in ("gradient", "score", "passes"):
+        if name not in tensors:
+            raise ValueError(f"it has no {name}")
+    if "target" in tensors:
+        if "output" not in tensors or tensors["output"].ndim != 2:
+            raise ValueError("its target has no output to be a column of")
+        require_classes(tensors["target"], tensors["output"].shape[1])
 
 
 def _groups(tensors: dict[str, Tensor], signal: Tensor, aggregate: str) -> GroupMeans | None:

@@ -10,8 +10,6 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from .passes import Sums
-
 #: With fewer groups a standard error says too little of itself to be reported.
 FEWEST_GROUPS = 8
 
@@ -60,11 +58,25 @@ def standard_error_of_mean(values: Tensor, counts: Tensor) -> Tensor:
     estimate the latter with G - 1 degrees of freedom.
     """
     deviation = values - weighted_mean(values, counts)
-    # In units of the largest, so that squares of very large or small gradients neither overflow nor vanish.
-    unit = deviation.abs().amax(dim=(0, *range(2, deviation.ndim)), keepdim=True)
-    unit = torch.where(unit == 0, 1, unit)
-    variance_of_one = ((deviation / unit).square() * _beside(counts, values)).sum(0) / (len(counts) - 1)
-    return (variance_of_one / _beside(counts.sum(0), variance_of_one)).sqrt() * unit[0]
+    unit = _beside(unit_of(deviation.transpose(0, 1)), deviation[0])
+    squares = ((deviation / unit).square() * _beside(counts, values)).sum(0)
+    variance_of_one = squares / (len(counts) - 1)
+    return (variance_of_one / _beside(counts.sum(0), squares)).sqrt() * unit
+
+
+def unit_of(values: Tensor) -> Tensor:
+    """Return each item's largest magnitude, or 1 if all is zero, shape (item,).
+
+    Squares of very large or very small gradients overflow or vanish; squares of their ratios to it don't.
+    """
+    peak = values.abs().flatten(1).amax(1)
+    return torch.where(peak == 0, 1, peak)
+
+
+def completeness_unit(score: Tensor, baseline_score: Tensor) -> Tensor:
+    """Return what gaps are measured in: |f(x) - f(x₀)|, but at least 1 % of the larger score, shape (item,)."""
+    floor = 0.01 * torch.maximum(score.abs(), baseline_score.abs())
+    return torch.maximum((score - baseline_score).abs(), floor).clamp(min=torch.finfo(score.dtype).tiny)
 
 
 def jackknife_error(groups: GroupMeans, statistic: Callable[[GroupMeans], Tensor]) -> Tensor:
@@ -128,7 +140,9 @@ def discoveries(
     from scipy.special import stdtr
     from scipy.stats import false_discovery_control
 
-    ratio = torch.where(mean == 0, 0, mean.abs() / error)  # inf where all groups agree
+    # What is left of rounding is the same in all groups, and yet no discovery.
+    rounding = 4 * torch.finfo(mean.dtype).eps * _beside(unit_of(mean), mean)
+    ratio = torch.where(mean == 0, 0, mean.abs() / torch.maximum(error, rounding))
     t = ratio.double().cpu().numpy()
     p = np.minimum(2 * stdtr(groups - 1, -t) / weight.double().cpu().numpy(), 1)
     adjusted = false_discovery_control(p.reshape(len(p), -1), axis=1, method="bh")
@@ -142,22 +156,22 @@ def shrink_band(mean: Tensor, error: Tensor) -> Tensor:
     With v the mean squared standard error of the band and p = max(mean of c² - v, 0) the power that is left, the best
     linear estimate of a coefficient is c · p / (p + v).
     """
+    unit = _beside(unit_of(mean), mean)
     inside = tuple(range(1, mean.ndim))
-    noise = error.square().mean(dim=inside, keepdim=True)
-    power = (mean.square().mean(dim=inside, keepdim=True) - noise).clamp(min=0)
+    noise = (error / unit).square().mean(dim=inside, keepdim=True)
+    power = ((mean / unit).square().mean(dim=inside, keepdim=True) - noise).clamp(min=0)
     return mean * torch.where(power > 0, power / (power + noise), 0)
 
 
-def relative_error(sums: Sums) -> Float[Tensor, " item"]:
+def relative_error(groups: GroupMeans) -> Float[Tensor, " item"]:
     """Return the size of the mean's standard error in units of the true mean's, as estimated, shape (item,).
 
     √(Σ SE² / max(Σ mean² - Σ SE², 0)): inf while the mean can't be told from noise.
     """
-    counts = torch.as_tensor(sums.weight, dtype=sums.values.dtype, device=sums.values.device)
-    means = sums.values / _beside(counts, sums.values)
-    squares = weighted_mean(means, counts).flatten(1).square().sum(1)
-    noise = standard_error_of_mean(means, counts).flatten(1).square().sum(1)
-    return torch.where(noise > 0, (noise / (squares - noise).clamp(min=0)).sqrt(), 0)
+    mean, error = groups.mean(), standard_error_of_mean(groups.values, groups.counts)
+    unit = _beside(unit_of(mean), mean)
+    squares, noise = ((each / unit).flatten(1).square().sum(1) for each in (mean, error))
+    return torch.where(noise == 0, 0, (noise / (squares - noise).clamp(min=0)).sqrt())
 
 
 def _beside(counts: Tensor, values: Tensor) -> Tensor:

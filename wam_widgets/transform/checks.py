@@ -17,7 +17,7 @@ def nearest(name: object, known: Iterable[str]) -> str:
 
 def whole_number(value: object) -> int | None:
     """Return `value` as an int if it is a whole number (NumPy's and torch's too, but no bool), else None."""
-    if isinstance(value, bool):
+    if isinstance(value, bool) or getattr(value, "ndim", 0) != 0:
         return None
     try:
         return operator.index(value)  # type: ignore[arg-type]  # what isn't a number is answered with None

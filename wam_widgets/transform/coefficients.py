@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import ptwt
@@ -331,7 +332,8 @@ def _analyse(
     for _ in range(level):
         bands = signal[None]  # (band, item, channel, *space); every axis splits each band in two
         for axis in range(3, 3 + space):
-            low, high = ptwt.wavedec(bands, wavelet, mode=extension, level=1, axis=axis)
+            with _full_precision(signal.device):
+                low, high = ptwt.wavedec(bands, wavelet, mode=extension, level=1, axis=axis)
             bands = torch.stack([low, high], dim=1).flatten(0, 1)
         named = dict(zip(_filters(space), bands.unbind(), strict=True))
         signal = named["a" * space]
@@ -351,9 +353,29 @@ def _synthesise(coefficients: Coefficients, wavelet: pywt.Wavelet) -> Tensor:
         )
         for axis in reversed(range(space)):
             low, high = bands.unflatten(0, (-1, 2)).unbind(1)
-            bands = ptwt.waverec([low, high], wavelet, axis=3 + axis).narrow(3 + axis, 0, size[axis])
+            with _full_precision(signal.device):
+                bands = ptwt.waverec([low, high], wavelet, axis=3 + axis).narrow(3 + axis, 0, size[axis])
         signal = bands[0]
     return signal
+
+
+@contextmanager
+def _full_precision(device: torch.device) -> Iterator[None]:
+    """Keep the caller's autocast, and TF32 on CUDA (whose convolutions are off by 1e-3), out of the transform."""
+    with ExitStack() as stack:
+        if device.type != "meta":
+            stack.enter_context(torch.autocast(device.type, enabled=False))
+        if device.type == "cuda":
+            cudnn = torch.backends.cudnn
+            stack.enter_context(
+                cudnn.flags(
+                    enabled=cudnn.enabled,
+                    benchmark=cudnn.benchmark,
+                    deterministic=cudnn.deterministic,
+                    allow_tf32=False,
+                )
+            )
+        yield
 
 
 def _filters(space: int) -> list[str]:

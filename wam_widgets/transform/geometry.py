@@ -13,7 +13,6 @@ from functools import lru_cache
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -84,32 +83,35 @@ def cells(samples: int, wavelet: str, scale: int, kind: str) -> Cells:
     return Cells(np.searchsorted(inner, place, side="right"), edges)
 
 
-def spread(magnitudes: Coefficients) -> Float[Tensor, "item scale orientation *space"]:
+def spread(magnitudes: Coefficients, *, orientations: bool = True) -> Tensor:
     r"""Draw every band on the signal's grid, each coefficient spread evenly over its cell.
 
     Parameters
     ----------
     magnitudes : Coefficients
         What to draw; channels are added up.
+    orientations : bool
+        Whether to keep the orientations of a scale apart or to add them up too.
 
     Returns
     -------
-    Tensor, shape (item, scale, orientation, \*space)
-        Sums over the space are those of the bands. The approximation, which has no orientation, fills the first one
-        and leaves the others zero.
+    Tensor, shape (item, scale, orientation, \*space), or (item, scale, \*space)
+        Sums over the space are those of the bands. The approximation, which has no orientation, stands in the place
+        of the first, and the others are zero there.
     """
-    space = len(magnitudes.size)
-    orientations = dimensions(space).orientations
-    filters_of = {name: filters for filters, name in orientations.items()}
+    names = dimensions(len(magnitudes.size)).orientations
+    filters_of = {name: filters for filters, name in names.items()} | {"approximation": "a" * len(magnitudes.size)}
+    place_of = {"approximation": 0} | {name: place for place, name in enumerate(names.values())}
     decompositions = dict(zip(magnitudes.scales, [magnitudes.level, *range(magnitudes.level, 0, -1)], strict=True))
-    bands = [
-        _spread_band(band.sum(1), magnitudes, decompositions[scale], filters_of.get(orientation, "a" * space))
-        for scale, orientation, band in magnitudes.bands()
-    ]
-    empty = torch.zeros_like(bands[0])
-    bands[1:1] = [empty] * (len(orientations) - 1)
-    drawn: Tensor = torch.stack(bands, dim=1).unflatten(1, (-1, len(orientations)))
-    return drawn
+    number_of = {scale: number for number, scale in enumerate(magnitudes.scales)}
+    shape = (len(magnitudes.approximation), len(number_of), len(names) if orientations else 1, *magnitudes.size)
+    drawn = magnitudes.approximation.new_zeros(shape)
+    for scale, orientation, band in magnitudes.bands():
+        place = place_of[orientation] if orientations else 0
+        drawn[:, number_of[scale], place] += _spread_band(
+            band.sum(1), magnitudes, decompositions[scale], filters_of[orientation]
+        )
+    return drawn if orientations else drawn[:, :, 0]
 
 
 def _spread_band(band: Tensor, coefficients: Coefficients, scale: int, filters: str) -> Tensor:
