@@ -390,7 +390,7 @@ def test_one_class_in_a_tensor_is_not_one_per_item(as_a_user: None) -> None:
         wam.explain(SmallNet(2), signal_of(13, 18), torch.tensor([1]))
 
 
-def test_numbers_may_be_numpys() -> None:
+def test_numbers_may_be_numpys(as_a_user: None) -> None:
     model, signal = SmallNet(2), signal_of(13, 18)
     options: dict[str, Any] = {"level": np.int64(2), "samples": np.int64(9), "batch_size": np.int64(4)}
     expected = wam.explain(model, signal, 1, level=2, samples=9, seed=3)

@@ -288,7 +288,7 @@ class SubBatch:
             raise MemoryError(f"{count} pass(es) at once must fit into memory; they don't. {remedy}.") from error
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-        self.size, self.settled = max(1, count // 2), True
+        self.size, self.settled = max(1, min(self.size // 2, count - 1)), True
 
 
 #: The size that was found best, per model, for as long as the model lives.

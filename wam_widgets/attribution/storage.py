@@ -50,7 +50,10 @@ def save(explanation: Explanation, path: str | Path) -> None:
     # First beside it, then in its place: an interrupted save leaves the old file whole.
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     try:
+        temporary.touch()
+        mode = (path if path.exists() else temporary).stat().st_mode  # which safetensors would not keep
         safetensors.torch.save_file(present, temporary, metadata={_HEADER: json.dumps(header)})
+        temporary.chmod(mode)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
