@@ -173,9 +173,8 @@ def _gap(explanation: Explanation) -> str:
 
 def _told_from_zero(explanation: Explanation) -> list[float]:
     """Return the share of significant coefficients of each scale."""
-    found = explanation.significant()
-    bands = [[found.approximation], *(list(detail.values()) for detail in found.details)]
-    return [float(torch.cat([band.flatten() for band in scale]).double().mean()) for scale in bands]
+    detail = explanation.significant().by_scale()
+    return [float(torch.cat([band.flatten() for band in bands.values()]).double().mean()) for _, bands in detail]
 
 
 def _cells(scale: Scale) -> tuple[str, ...]:

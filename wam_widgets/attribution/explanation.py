@@ -139,6 +139,11 @@ class Explanation:
         return self._to_attribution(self.gradient if self.aggregate == "mean" else self._group_means().mean())
 
     @property
+    def has_errors(self) -> bool:
+        """Whether there are enough groups of noisy copies for standard errors."""
+        return self.groups is not None and self.groups.groups >= FEWEST_GROUPS
+
+    @property
     def size(self) -> tuple[int, ...]:
         """Spatial size of the signal."""
         return tuple(self.signal.shape[2:])
@@ -243,7 +248,7 @@ class Explanation:
             Σ(attribution² - standard error²) per scale, floored at 0 and divided by its sum over the scales; the plain
             energy where there are no standard errors. Rows sum to 1, or are zero where nothing stands out.
         """
-        if not self._has_errors():
+        if not self.has_errors:
             attribution = self.attribution.flatten()
             return self._shares_of((attribution / unit_of(attribution)[:, None, None]).square())
         return self._shares_of(_noise_free_energy(self._coefficient_groups(self._error_groups())))
@@ -332,7 +337,7 @@ class Explanation:
             Unless the method is Integrated Gradients.
         """
         self._baseline_score()
-        return _by_scale(self.attribution)
+        return self.attribution.total_by_scale()
 
     def standard_error(self) -> Coefficients:
         """Return the standard error of every attribution.
@@ -375,14 +380,9 @@ class Explanation:
         groups = self._error_groups()
         self._require_signed("Significance")
         attribution = self.attribution
-        scales = [scale for scale, *_ in attribution.bands()]
-        count = dict.fromkeys(scales, 0)
-        for scale, _, band in attribution.bands():
-            count[scale] += band[0, 0].numel()
-        share = {scale: sum(count.values()) / len(count) / number for scale, number in count.items()}
-        weight = torch.cat(
-            [band.new_full((band[0, 0].numel(),), share[scale]) for scale, _, band in attribution.bands()]
-        )
+        counts = [sum(band[0, 0].numel() for band in detail.values()) for _, detail in attribution.by_scale()]
+        equal = sum(counts) / len(counts)
+        weight = torch.cat([attribution.approximation.new_full((count,), equal / count) for count in counts])
         found = discoveries(attribution.flatten(), self.standard_error().flatten(), groups.groups, rate, weight)
         return attribution.unflatten(found)
 
@@ -500,16 +500,13 @@ class Explanation:
 
     def _shares_of(self, energy: Tensor) -> Tensor:
         """Add up the energy of coefficients, shape (item, channel, n), by scale and divide it by its sum."""
-        by_scale = _by_scale(self._template().unflatten(energy)).clamp(min=0)
+        by_scale = self._template().unflatten(energy).total_by_scale().clamp(min=0)
         total = by_scale.sum(1, keepdim=True)
         return torch.where(total == 0, 0, by_scale / total)
 
-    def _has_errors(self) -> bool:
-        return self.groups is not None and self.groups.groups >= FEWEST_GROUPS
-
     def _error_groups(self) -> GroupMeans:
         """Return the groups if there are enough for a standard error, else say why not."""
-        if self.groups is not None and self._has_errors():
+        if self.groups is not None and self.has_errors:
             return self.groups
         if "denoised" in self.settings:
             raise ValueError(
@@ -549,15 +546,6 @@ def _noise_free_energy(groups: GroupMeans) -> Tensor:
     mean, error = groups.mean(), standard_error_of_mean(groups.values, groups.counts)
     unit = unit_of(mean)[:, None, None]
     return (mean / unit).square() - (error / unit).square()
-
-
-def _by_scale(coefficients: Coefficients) -> Tensor:
-    """Sum each scale of each item, shape (item, scale)."""
-    sums = [coefficients.approximation.flatten(1).sum(1)]
-    sums += [
-        torch.stack([band.flatten(1).sum(1) for band in detail.values()]).sum(0) for detail in coefficients.details
-    ]
-    return torch.stack(sums, dim=1)
 
 
 def _require_between(name: str, value: float) -> None:

@@ -12,7 +12,6 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from wam_widgets.attribution import Explanation
-from wam_widgets.attribution.uncertainty import FEWEST_GROUPS
 
 from .canvas import BLUE, INK, ORANGE, SIZE, TEXT, clean, head, new_figure, say, title
 from .words import heading, number, percent, require_item, scale_words
@@ -89,14 +88,9 @@ class Bars:
             say(axes, "all zero")
 
 
-def has_errors(explanation: Explanation) -> bool:
-    """Whether an explanation knows its standard errors."""
-    return explanation.groups is not None and explanation.groups.groups >= FEWEST_GROUPS
-
-
 def has_significance(explanation: Explanation) -> bool:
     """Whether it can be said which of its coefficients differ from zero."""
-    return has_errors(explanation) and explanation.aggregate == "mean"
+    return explanation.has_errors and explanation.aggregate == "mean"
 
 
 def _is_finite(explanation: Explanation, item: int) -> bool:
@@ -109,7 +103,7 @@ def share_bars(explanation: Explanation, item: int, confidence: float) -> Bars:
     if not _is_finite(explanation, item):
         shares = np.full_like(shares, np.nan)
     intervals, about = None, "energy of the attribution"
-    if has_errors(explanation) and np.isfinite(shares).all():
+    if explanation.has_errors and np.isfinite(shares).all():
         intervals = explanation.scale_share_intervals(confidence)[item].double().cpu().numpy()
         about = f"energy, noise subtracted;\n{number(100 * confidence)} % jackknife intervals"
     said = [percent(share) for share in shares]
@@ -118,20 +112,18 @@ def share_bars(explanation: Explanation, item: int, confidence: float) -> Bars:
 
 def significance_bars(explanation: Explanation, item: int, rate: float) -> Bars:
     """Return the share of each scale's coefficients that can be told from zero."""
-    found = dict.fromkeys(explanation.scales, 0)
-    total = dict.fromkeys(explanation.scales, 0)
-    finite = _is_finite(explanation, item)
-    if finite:
-        for scale, _, band in explanation.significant(rate).bands():
-            found[scale] += int(band[item].sum())
-            total[scale] += band[item].numel()
-    shares = np.array([found[scale] / total[scale] if finite else np.nan for scale in found])
+    shares, said = np.full(len(explanation.scales), np.nan), ["unknown"] * len(explanation.scales)
+    if _is_finite(explanation, item):
+        for index, (_, bands) in enumerate(explanation.significant(rate).by_scale()):
+            flags = np.concatenate([band[item].flatten().cpu().numpy() for band in bands.values()])
+            shares[index] = flags.mean()
+            said[index] = f"{percent(shares[index])} ({int(flags.sum())})"
     return Bars(
         "Coefficients told from zero",
         f"share of the scale's coefficients (number);\nof all found, at most {number(100 * rate)} % by chance",
         scale_words(explanation),
         shares,
-        [f"{percent(share)} ({found[scale]})" for scale, share in zip(found, shares, strict=True)],
+        said,
     )
 
 

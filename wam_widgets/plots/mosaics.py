@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
-from torch import Tensor
 
 from wam_widgets.attribution import Explanation
 from wam_widgets.transform.grid import dimensions
@@ -94,7 +93,7 @@ def _mosaic_blocks(explanation: Explanation, item: int, *, signed: bool, per: Pe
     cells = dict(zip(explanation.scales, cells_of(explanation), strict=True))
     blocks: list[_Block] = []
     corner = (0, 0)
-    for scale, bands in _bands_by_scale(explanation):
+    for scale, bands in explanation.attribution.by_scale():
         arrays = {}
         for orientation, band in bands.items():
             values = array_of(band[item] if signed else band[item].abs()).sum(0)
@@ -105,12 +104,6 @@ def _mosaic_blocks(explanation: Explanation, item: int, *, signed: bool, per: Pe
         rows, columns = next(iter(arrays.values())).shape
         corner = (corner[0] + rows, corner[1] + columns)
     return blocks
-
-
-def _bands_by_scale(explanation: Explanation) -> list[tuple[str, dict[str, Tensor]]]:
-    coefficients = explanation.attribution
-    bands = [{"approximation": coefficients.approximation}, *coefficients.details]
-    return list(zip(coefficients.scales, bands, strict=True))
 
 
 def _draw_lines(axes: Axes, blocks: list[_Block], shape: tuple[int, ...]) -> None:

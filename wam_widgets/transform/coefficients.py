@@ -64,10 +64,13 @@ class Coefficients:
         """Names of the scales, coarse to fine: ("approximation", "detail J", …, "detail 1")."""
         return scale_names(self.level)
 
+    def by_scale(self) -> Iterator[tuple[str, dict[str, Tensor]]]:
+        """Iterate over (scale, {orientation: band}), coarse to fine; the approximation's is its own."""
+        return zip(self.scales, ({"approximation": self.approximation}, *self.details), strict=True)
+
     def bands(self) -> Iterator[tuple[str, str, Tensor]]:
-        """Iterate over (scale, orientation, band), coarse to fine; the approximation's orientation is its own name."""
-        yield "approximation", "approximation", self.approximation
-        for scale, detail in zip(self.scales[1:], self.details, strict=True):
+        """Iterate over (scale, orientation, band), coarse to fine."""
+        for scale, detail in self.by_scale():
             for orientation, band in detail.items():
                 yield scale, orientation, band
 
@@ -125,7 +128,12 @@ class Coefficients:
 
     def total(self) -> Tensor:
         """Return the sum of all coefficients of each item, shape (item,)."""
-        return torch.stack([band.flatten(1).sum(1) for *_, band in self.bands()]).sum(0)
+        return self.total_by_scale().sum(1)
+
+    def total_by_scale(self) -> Tensor:
+        """Return the sum of each scale's coefficients of each item, shape (item, scale)."""
+        sums = [sum(band.flatten(1).sum(1) for band in detail.values()) for _, detail in self.by_scale()]
+        return torch.stack(sums, dim=1)  # type: ignore[arg-type]  # no scale is without a band
 
     def keep(self, which: float | Coefficients) -> Coefficients:
         """Set all but some coefficients to zero.
