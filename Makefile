@@ -52,7 +52,7 @@ check: setup ## lint, format, types and layers, without changing a file
 bench: setup ## measure against the bare model passes and Captum
 	@$(BIN)/python -m tests.benchmarks
 
-lab: setup ## open the lessons in JupyterLab
+lab: setup ## open JupyterLab in notebooks/
 	@$(BIN)/jupyter lab notebooks
 
 clean: ## remove outputs and caches (.venv stays: remove it by hand)

@@ -207,7 +207,7 @@ def test_an_output_of_probabilities_is_shown_as_it_is() -> None:
 def test_a_callable_score_is_shown_by_its_name_and_value() -> None:
     explanation = explain((16, 16), target=wam.Contrast(0, 2))
     title = panels(plots.plot(explanation))[0].get_title()
-    assert title == f"Contrast(first=0, second=2) = {number(float(explanation.score[0]))}"
+    assert title == f"tabby rather than moped = {number(float(explanation.score[0]))}"
 
 
 @pytest.mark.parametrize("label", [r"$\frac{", "a$b$c", "<b>bold</b>", "_x^2", "two\nlines\x00", "long " * 40])

@@ -56,7 +56,8 @@ MISTAKES: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "too few to adapt": ({"method": "integrated_gradients", "rule": "adaptive", "samples": 5}, ValueError, r"`samples` must be at least 15 with rule='adaptive'; got 5"),
     "one-point trapezoid": ({"method": "integrated_gradients", "rule": "trapezoid", "samples": 1}, ValueError, r"at least 2 with rule='trapezoid'"),
     "tolerance": ({"tolerance": -0.1}, ValueError, r"`tolerance` must be a positive number; got -0.1"),
-    "noise": ({"noise": -0.1}, ValueError, r"`noise` must be a fraction of the item's range, zero or more; got -0.1"),
+    "noise": ({"noise": -0.1}, ValueError, r"`noise` must be a fraction of the item's range, 0 to 10; got -0.1"),
+    "noise in per cent": ({"noise": 25}, ValueError, r"0 to 10; got 25. Pass e.g. `noise=0.25` for a quarter"),
     "noise NaN": ({"noise": float("nan")}, ValueError, r"`noise` must be a fraction"),
     "baseline": ({"method": "integrated_gradients", "baseline": "blurr"}, ValueError, r"got 'blurr'. Did you mean 'blur'\?"),
     "baseline type": ({"method": "integrated_gradients", "baseline": [0, 1]}, TypeError, r"`baseline` must be None, a number.*got list"),
@@ -68,6 +69,8 @@ MISTAKES: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "seeds": ({"seed": [1, 2, 3]}, ValueError, r"one per item \(2\); got \[1, 2, 3\]"),
     "labels": ({"labels": 3}, TypeError, r"`labels` must be one name per column of the output; got int"),
     "grid": ({"grid": wam.Grid.default(3)}, ValueError, r"`grid` must describe the signal's 2 spatial axes; got 3"),
+    "grid type": ({"grid": "mm"}, TypeError, r"`grid` must be a Grid; got str"),
+    "target hole": ({"target": [None, 1]}, TypeError, r"one whole number per item; got \[None, 1\]"),
     "progress": ({"progress": "yes"}, TypeError, r"`progress` must be None, False or a callable.*got 'yes'"),
 }  # fmt: skip
 
@@ -87,7 +90,7 @@ def test_the_mistake_is_named_before_any_pass(mistake: str) -> None:
     assert not passes
 
 
-@pytest.mark.parametrize("target", [3, -1, [0, 3]])
+@pytest.mark.parametrize("target", [3, -1, [0, 3], 10**20], ids=str)
 def test_a_column_that_is_not_there_is_named_before_any_gradient(target: Any) -> None:
     model = SmallNet(2)
     with pytest.raises(ValueError, match=r"column of the model's output, 0 to 2; got .*Pass e.g. `target=2`"):
@@ -189,3 +192,19 @@ def test_a_tolerance_needs_room_for_groups(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("wam_widgets.attribution.averages.GROUPS_MEMORY", 1000)
     with pytest.raises(ValueError, match=r"A tolerance needs 8 group means.*Explain fewer items at once"):
         wam.explain(SmallNet(2), signal_of(13, 18), 1, tolerance=0.5)
+
+
+def test_a_contrast_is_of_two_columns() -> None:
+    with pytest.raises(
+        TypeError, match=r"`first` of a contrast must be a column of the output; got 'cat'.*labels.index"
+    ):
+        wam.Contrast("cat", 1)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="two different columns; got 1 twice"):
+        wam.Contrast(1, 1)
+
+
+def test_an_error_of_the_model_tells_how_the_signal_was_read() -> None:
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(5, 2))
+    with pytest.raises(RuntimeError) as raised:
+        wam.explain(model, torch.rand(1, 61, 47), wavelet=None)
+    assert "61 channel(s), 1 spatial axis of size (47,)" in raised.value.__notes__[0]

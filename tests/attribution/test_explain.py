@@ -200,6 +200,8 @@ def test_a_contrast_is_the_difference_of_two_explanations() -> None:
     found = wam.explain(model, signal, wam.Contrast(2, 0), method="saliency")
     assert_close(found.gradient, first - second)
     assert found.settings["score"] == "Contrast(first=2, second=0)"
+    named = wam.explain(model, signal, wam.Contrast(2, 0), method="saliency", labels=["a", "b", "c"])
+    assert named.names() == ["c rather than a"] * 2
 
 
 @pytest.mark.parametrize(
@@ -417,3 +419,12 @@ def test_the_layout_of_the_signal_does_not_matter(layout: str) -> None:
     }[layout]
     found = wam.explain(SmallNet(2), made, 1, level=2)
     assert_close(found.attribution.flatten(), wam.explain(SmallNet(2), made.clone(), 1, level=2).attribution.flatten())
+
+
+@pytest.mark.parametrize("method", ["saliency", "smoothgrad", "integrated_gradients"])
+def test_models_may_change_their_input_in_place(method: Any) -> None:
+    model, signal = SmallNet(2), signal_of(13, 18)
+    expected = wam.explain(lambda x: model(torch.relu(x)), signal, 1, method=method)
+    found = wam.explain(lambda x: model(torch.relu_(x)), signal, 1, method=method)
+    assert_close(found.gradient, expected.gradient)
+    assert_close(signal, signal_of(13, 18))

@@ -1,9 +1,12 @@
 """What can be seen in an explanation without the model."""
 
+# one fault of a file, one line
+
 from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -190,9 +193,25 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "seed": ({"seed": "x"}, {}, "its seed are 'x'"),
     "column": ({}, {"target": torch.tensor([7, 0])}, "column of the model's output, 0 to 2"),
     "signal": ({}, {"signal": torch.ones(3)}, r"got shape \(3,\)"),
-    "gradient": ({}, {"gradient": torch.ones(1, 1, 2, 2)}, r"`gradient` must have shape .*; got \(1, 1, 2, 2\)"),
-    "target": ({}, {"target": torch.tensor([0.5, 0.5])}, "`target` must not be of dtype"),
-    "groups": ({}, {"groups.counts": torch.zeros(9, 2)}, "its groups have shapes"),
+    "gradient": (
+        {},
+        {"gradient": torch.ones(1, 1, 2, 2, dtype=torch.float64)},
+        r"`gradient` must have shape .*; got \(1, 1, 2, 2\)",
+    ),
+    "target": ({}, {"target": torch.tensor([0.5, 0.5])}, "its target is not finite, or of dtype"),
+    "half": (
+        {},
+        {"gradient": torch.ones(2, 2, 13, 18).half()},
+        "its gradient is not finite, or of dtype torch.float16",
+    ),
+    "single": (
+        {},
+        {"gradient": torch.ones(2, 2, 13, 18)},
+        "its gradient is torch.float32 and its signal torch.float64",
+    ),
+    "NaN": ({}, {"score": torch.full((2,), torch.nan)}, "its score is not finite"),
+    "complex": ({}, {"target": torch.ones(2, dtype=torch.complex64)}, "its target is not finite, or of dtype"),
+    "groups": ({}, {"groups.counts": torch.zeros(9, 2, dtype=torch.float64)}, "its groups have shapes"),
 }
 
 
@@ -274,3 +293,21 @@ def test_a_saved_file_has_the_mode_of_any_other(tmp_path: Path) -> None:
     explained(13, 18).save(tmp_path / "e")
     (tmp_path / "other").touch()
     assert (tmp_path / "e").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
+def test_a_loaded_explanation_does_not_hang_on_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "e"
+    explained(13, 18).save(path)
+    loaded = wam.load(path)
+    os.truncate(path, 100)
+    assert loaded.gradient.isfinite().all()
+
+
+def test_links_are_followed_and_pipes_refused(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "e")
+    explained(13, 18).save(tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "e").is_file()
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(FileExistsError, match="got the device or pipe"):
+        explained(13, 18).save(tmp_path / "pipe")

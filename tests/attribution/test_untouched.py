@@ -228,6 +228,26 @@ def test_a_stop_after_the_last_pass_loses_nothing(method: Any) -> None:
     assert_close(found.gradient, expected.gradient)
 
 
+def test_an_interrupt_of_the_last_pass_is_not_swallowed() -> None:
+    model, signal = SmallNet(2), signal_of(13, 18)
+    with pytest.warns(RuntimeWarning, match="Interrupted after the last pass: the result is complete"):
+        found = wam.explain(interrupting(model, 2), signal, 1, method="saliency", batch_size=2)
+    assert found.passes.tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("copies", [8, 9, 15])
+def test_copies_that_a_stop_left_still_have_standard_errors(copies: int) -> None:
+    model, signal = SmallNet(2), signal_of(13, 18)
+    with pytest.warns(RuntimeWarning, match="Stopped early"):
+        found = wam.explain(model, signal, 1, samples=200, batch_size=1, progress=lambda done, _: done < 2 * copies + 1)
+    assert found.passes.tolist() == [copies + 1, copies]
+    assert found.groups is not None
+    assert found.groups.counts.sum(0).tolist() == [copies + 1, copies]
+    assert_close(found.groups.mean(), found.gradient)
+    alone = wam.explain(model, signal[1:], 1, samples=copies)
+    assert_close(found.standard_error().flatten()[1], alone.standard_error().flatten()[0])
+
+
 @pytest.mark.parametrize("method", METHODS[1:])
 def test_a_stop_between_rounds_keeps_the_rounds_so_far(method: Any) -> None:
     model, signal = SmallNet(2), signal_of(13, 18)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import numbers
 from collections.abc import Iterable, Sequence
 from typing import TypeGuard
 
@@ -16,6 +17,10 @@ from wam_widgets.transform.checks import nearest, whole_number
 from .averages import MOST_GROUPS, Budget
 from .passes import Model
 from .paths import MOST_COPIES, SEGMENTS, Rule
+from .score import Contrast
+
+#: More noise than this, in ranges of the item, is a percentage given by mistake.
+MOST_NOISE = 10.0
 
 
 def require_model(model: object) -> None:
@@ -99,10 +104,10 @@ def require_noise(noise: object, published: float) -> float:
     """Return the noise as a fraction of the range, the published one by default."""
     if noise is None:
         return published
-    if not _is_number(noise) or not (math.isfinite(noise) and noise >= 0):
+    if not _is_number(noise) or not 0 <= noise <= MOST_NOISE:
         raise ValueError(
-            f"`noise` must be a fraction of the item's range, zero or more; got {noise!r}. Pass e.g. `noise=0.25`, or "
-            f"None for the published {published:g}."
+            f"`noise` must be a fraction of the item's range, 0 to {MOST_NOISE:g}; got {noise!r}. "
+            f"Pass e.g. `noise=0.25` for a quarter, or None for the published {published:g}."
         )
     return float(noise)
 
@@ -151,14 +156,30 @@ def require_labels(labels: Sequence[str] | None, model: Model) -> tuple[str, ...
     return None
 
 
-def require_grid(grid: Grid | None, space: int) -> Grid:
+def require_names(names: tuple[str, ...] | None, output: Tensor | None, *, given: bool) -> tuple[str, ...] | None:
+    """Return the names if there is one per column; the model's own may be of something else, given ones may not."""
+    if names is None or output is None or len(names) == output.shape[1]:
+        return names
+    if not given:
+        return None
+    raise ValueError(
+        f"`labels` must be one name per column of the output, {output.shape[1]}; got {len(names)}. "
+        f"Pass all of them, in the order of the columns."
+    )
+
+
+def require_grid(grid: object, space: int) -> Grid:
     """Return what the axes mean, steps of one sample by default."""
-    if grid is not None and len(grid.axes) != space:
+    if grid is None:
+        return Grid.default(space)
+    if not isinstance(grid, Grid):
+        raise TypeError(f"`grid` must be a Grid; got {type(grid).__name__}. Pass e.g. `Grid.default({space})`.")
+    if len(grid.axes) != space:
         raise ValueError(
             f"`grid` must describe the signal's {space} spatial axes; got {len(grid.axes)}: {grid.axes}. "
             f"Pass e.g. `Grid.default({space})`."
         )
-    return grid or Grid.default(space)
+    return grid
 
 
 def require_progress(progress: object) -> None:
@@ -171,7 +192,7 @@ def require_progress(progress: object) -> None:
 
 
 def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)  # NumPy's too
 
 
 def describe_baseline(baseline: object) -> object:
@@ -179,6 +200,8 @@ def describe_baseline(baseline: object) -> object:
     return "tensor" if isinstance(baseline, Tensor) else 0.0 if baseline is None else baseline
 
 
-def describe(score: object) -> str:
-    """Name a score: a dataclass by its repr, a function by its name, never by an address in memory."""
+def describe(score: object, labels: tuple[str, ...] | None) -> str:
+    """Name a score: a contrast by its labels, a function by its name, never by an address in memory."""
+    if isinstance(score, Contrast) and labels is not None:
+        return f"{labels[score.first]} rather than {labels[score.second]}"
     return repr(score) if dataclasses.is_dataclass(score) else getattr(score, "__name__", type(score).__name__)

@@ -111,7 +111,16 @@ def look(
     scores = []
     parts = torch.arange(len(signal), device=signal.device).split(step)
     for part in parts:
-        output = run_model(model, signal[part], precision)
+        try:
+            output = run_model(model, signal[part], precision)
+        except Exception as error:
+            axes = signal.ndim - 2
+            error.add_note(
+                f"The model raised this. It was given {len(part)} of the {len(signal)} item(s) of the signal, with "
+                f"{signal.shape[1]} channel(s), {axes} spatial {'axis' if axes == 1 else 'axes'} of size "
+                f"{tuple(signal.shape[2:])} and {signal.dtype}. A single item needs its item axis: `signal[None]`."
+            )
+            raise
         if callable(wanted):
             scores.append(score_of(output, wanted, part))
         try:
@@ -283,10 +292,16 @@ def _count_groups(signal: Tensor, samples: int) -> int:
 
 
 def _means(sums: Sums) -> GroupMeans:
-    """Turn sums into means; stopped early, with groups that are still empty, what there is as one group."""
+    """Turn sums into means; what a stop left in groups that lack an item joins the first that doesn't."""
     values, weight = sums.values, sums.weight
-    if (weight == 0).any():
-        values, weight = values.sum(0, keepdim=True), weight.sum(0, keepdims=True)
+    whole = (weight > 0).all(1)
+    if not whole.all():
+        kept = np.flatnonzero(whole) if whole.sum() >= FEWEST_GROUPS else np.array([0])
+        rest = np.setdiff1d(np.arange(len(weight)), kept)
+        joined, joined_weight = values[kept], weight[kept]
+        joined[0] += values[rest].sum(0)
+        joined_weight[0] += weight[rest].sum(0)
+        values, weight = joined, joined_weight
     counts = torch.as_tensor(weight, dtype=values.dtype, device=values.device)
     return GroupMeans(values / _per_item(counts, values[0]), counts)
 

@@ -27,6 +27,7 @@ from .arguments import (
     require_grid,
     require_labels,
     require_model,
+    require_names,
     require_noise,
     require_one_of,
     require_precision,
@@ -89,7 +90,8 @@ def explain(
     wavelet : str or None
         Any discrete wavelet of PyWavelets; None for the signal's own samples: the pixel-domain methods.
     level : int
-        Number of decompositions.
+        Number of decompositions. Each halves the resolution: detail j holds structures of about 2^j samples, the
+        approximation what is coarser than the last.
     mode : {"reflect", "zero", "symmetric", "periodic", "constant"}
         How the signal is continued beyond its border, where its own coefficients are needed.
     samples : int or "auto"
@@ -174,7 +176,6 @@ def explain(
     began = time.perf_counter()
     settings: dict[str, Any] = {
         "model": type(model).__name__,
-        "score": "column" if not callable(wanted) else describe(wanted),
         "samples": samples if samples == "auto" else budget.start,
         "max_samples": budget.most,
         "tolerance": tolerance,
@@ -183,8 +184,8 @@ def explain(
     }
     with undisturbed(model, signal.device), Meter(progress) as meter:
         output, column, score = look(model, signal, wanted, autocast, sub_batch.size)
-        if labels is None and names is not None and output is not None and len(names) != output.shape[1]:
-            names = None  # the model's own names are of something else
+        names = require_names(names, output, given=labels is not None)
+        settings["score"] = describe(wanted, names) if callable(wanted) else "column"
         runner = Runner(Scored(model, column, autocast), sub_batch, meter)
         if line is not None:
             settings |= {"rule": chosen, "baseline": describe_baseline(baseline)}

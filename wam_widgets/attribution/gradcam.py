@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from jaxtyping import Float
@@ -57,16 +57,18 @@ def gradcam(
     wanted = require_target(target, len(signal))
     if callable(wanted):
         raise TypeError("`target` of Grad-CAM must be None, a column or one per item; got a callable. Pass e.g. 3.")
-    if not any(layer is module for module in model.modules()):
+    modules: Iterable[torch.nn.Module] = getattr(model, "modules", list)()
+    if not any(layer is module for module in modules):
         raise ValueError(
             f"`layer` must be a module of the model; got {type(layer).__name__}. "
             f"`dict(model.named_modules())` lists them."
         )
     with undisturbed(model, signal.device), torch.enable_grad():
-        columns = columns_of(model(signal)).detach()
+        inputs = signal.clone()  # outside inference mode, unlike a caller's tensor
+        columns = columns_of(model(inputs)).detach()
         column = columns.argmax(1) if wanted is None else require_classes(wanted.to(signal.device), columns.shape[1])
         method = LayerGradCam(lambda inputs: columns_of(model(inputs)), layer)
-        coarse = method.attribute(signal.clone().requires_grad_(), column, relu_attributions=True).detach()
+        coarse = method.attribute(inputs.requires_grad_(), column, relu_attributions=True).detach()
     if coarse.ndim != signal.ndim:
         raise ValueError(
             f"`layer` must keep the signal's {signal.ndim - 2} spatial axes; its output has shape "

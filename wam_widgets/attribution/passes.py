@@ -11,6 +11,7 @@ import random
 import signal as signals
 import threading
 import time
+import warnings
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -133,7 +134,7 @@ class Scored:
         """
         inputs.requires_grad_()
         with torch.enable_grad():
-            _, scores = self.values(inputs, item)
+            _, scores = self.values(inputs.clone(), item)  # a leaf could not be changed in place, as some models do
             gradient = torch.autograd.grad(scores.sum(), inputs, allow_unused=True)[0] if scores.requires_grad else None
         if gradient is None:
             raise ValueError(
@@ -221,6 +222,8 @@ def run(
             go_on = after(part.stop - part.start) and not interrupted
     for each in sums:
         each.record(plan[:done])
+    if interrupted and done == len(plan):
+        warnings.warn("Interrupted after the last pass: the result is complete.", RuntimeWarning, stacklevel=2)
     if not first_bad.is_meta and int(first_bad) < len(plan):
         bad = plan[int(first_bad) : int(first_bad) + 1]
         raise ValueError(

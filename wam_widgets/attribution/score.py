@@ -44,6 +44,18 @@ class Contrast:
     first: int
     second: int
 
+    def __post_init__(self) -> None:
+        for name in ("first", "second"):
+            if whole_number(getattr(self, name)) is None:
+                raise TypeError(
+                    f"`{name}` of a contrast must be a column of the output; got {getattr(self, name)!r}. "
+                    f"Pass a number, e.g. `labels.index('cat')`."
+                )
+        if self.first == self.second:
+            raise ValueError(
+                f"A contrast needs two different columns; got {self.first} twice. Pass e.g. `Contrast(1, 0)`."
+            )
+
     def __call__(self, output: Any) -> Float[Tensor, " item"]:
         """Return output[:, first] - output[:, second], shape (item,)."""
         columns = columns_of(output)
@@ -74,7 +86,7 @@ def columns_of(output: Any) -> Float[Tensor, "item column"]:
         )
     if found.ndim == 1:
         found = found[:, None]
-    if found.ndim != 2 or not found.is_floating_point():
+    if found.ndim != 2 or found.shape[1] == 0 or not found.is_floating_point():
         raise ValueError(
             f"The model's output must have the axes (item, column) and a floating dtype; got shape "
             f"{tuple(found.shape)} and {found.dtype}. {remedy}"
@@ -104,9 +116,14 @@ def require_target(target: object, items: int) -> Score | Int[Tensor, " item"] |
         return target
     column = whole_number(target)
     if column is not None:
-        return torch.full((items,), column)
+        return torch.full((items,), min(max(column, -(2**31)), 2**31))  # no output has so many columns
     if isinstance(target, (Sequence, torch.Tensor, np.ndarray)) and not isinstance(target, str):
-        classes = torch.as_tensor(target)
+        try:
+            classes = torch.as_tensor(target)
+        except (TypeError, ValueError, RuntimeError, OverflowError):
+            raise TypeError(
+                f"`target` must hold one whole number per item; got {target!r}. Pass e.g. `target=[3] * {items}`."
+            ) from None
         if classes.shape != (items,):
             raise ValueError(
                 f"`target` must be one class per item, shape ({items},); got shape {tuple(classes.shape)}. "
@@ -117,7 +134,7 @@ def require_target(target: object, items: int) -> Score | Int[Tensor, " item"] |
         return classes.long()
     raise TypeError(
         f"`target` must be None (the predicted class), a class, one class per item, or a callable on the model's "
-        f"output; got {type(target).__name__}. Pass e.g. `target=3`."
+        f"output; got {type(target).__name__}. Pass e.g. `target=3`, or `target=labels.index('cat')` for a name."
     )
 
 

@@ -34,13 +34,15 @@ _PLAIN = ("method", "kind", "wavelet", "level", "mode", "labels", "seed", "aggre
 
 def save(explanation: Explanation, path: str | Path) -> None:
     """Write an explanation to a file (see `Explanation.save`)."""
-    path = Path(path)
+    path = Path(path).resolve()  # a link stays one
     if not path.parent.is_dir():
         raise FileNotFoundError(
             f"The folder of the file must exist; got {str(path)!r}. Make it with `Path({str(path.parent)!r}).mkdir()`."
         )
     if path.is_dir():
         raise IsADirectoryError(f"`path` must name a file; got the folder {str(path)!r}. Add a file name to it.")
+    if path.exists() and not path.is_file():
+        raise FileExistsError(f"`path` must name a file; got the device or pipe {str(path)!r}. Name another.")
     tensors = {name: getattr(explanation, name) for name in _TENSORS}
     if explanation.groups is not None:
         tensors |= {"groups.values": explanation.groups.values, "groups.counts": explanation.groups.counts}
@@ -85,9 +87,18 @@ def load(path: str | Path) -> Explanation:
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
+            # Copies: a tensor that is mapped to the file would change, or crash, with the file.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118  # not a dict
         return _assemble(json.loads(metadata.get(_HEADER, "null")), tensors)
-    except (safetensors.SafetensorError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (
+        safetensors.SafetensorError,
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        RecursionError,
+        NotImplementedError,
+    ) as error:
         raise ValueError(
             f"{str(path)!r} must be an explanation that `save` wrote with this version of wam_widgets; it isn't: "
             f"{error}. Explain again and save anew."
@@ -110,7 +121,7 @@ def _assemble(header: dict[str, Any], tensors: dict[str, Tensor]) -> Explanation
         require_level(header["level"], size, find_wavelet(header["wavelet"]), mode)
     if not isinstance(header["settings"], dict):
         raise TypeError("its settings are no table")
-    _require_target(tensors)
+    _require_tensors(tensors)
     for name, kind in (("labels", str), ("seed", int)):
         if not isinstance(header[name], list | None) or not all(type(each) is kind for each in header[name] or []):
             raise TypeError(f"its {name} are {header[name]!r}")
@@ -123,11 +134,17 @@ def _assemble(header: dict[str, Any], tensors: dict[str, Tensor]) -> Explanation
     )
 
 
-def _require_target(tensors: dict[str, Tensor]) -> None:
-    """Raise unless everything that there has to be is there, and targets are columns of the output."""
+def _require_tensors(tensors: dict[str, Tensor]) -> None:
+    """Raise unless all that there has to be is there, of the right kind, and targets are columns of the output."""
     for name in ("gradient", "score", "passes"):
         if name not in tensors:
             raise ValueError(f"it has no {name}")
+    for name, tensor in tensors.items():
+        expected = (torch.int64,) if name in {"target", "passes"} else (torch.float32, torch.float64)
+        if tensor.dtype not in expected or not bool(torch.isfinite(tensor).all()):
+            raise ValueError(f"its {name} is not finite, or of dtype {tensor.dtype}")
+        if name in {"gradient", "baseline", "groups.values"} and tensor.dtype != tensors["signal"].dtype:
+            raise ValueError(f"its {name} is {tensor.dtype} and its signal {tensors['signal'].dtype}")
     if "target" in tensors:
         if "output" not in tensors or tensors["output"].ndim != 2:
             raise ValueError("its target has no output to be a column of")

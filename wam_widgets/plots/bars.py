@@ -102,7 +102,11 @@ def share_bars(explanation: Explanation, item: int, confidence: float) -> Bars:
     shares = explanation.scale_shares()[item].double().cpu().numpy()
     if not _is_finite(explanation, item):
         shares = np.full_like(shares, np.nan)
-    intervals, about = None, "energy of the attribution"
+    intervals, about = None, "energy of the attribution, a sum over all coefficients"
+    if explanation.kind == "contribution":
+        about = (
+            "energy of the attribution: a scale's contributions\nof both signs count, though they cancel in the score"
+        )
     if explanation.has_errors and np.isfinite(shares).all():
         intervals = explanation.scale_share_intervals(confidence)[item].double().cpu().numpy()
         about = f"energy, noise subtracted;\n{number(100 * confidence)} % jackknife intervals"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import torch
@@ -71,6 +72,8 @@ def seen_as(explanation: Explanation) -> str:
         "its own samples" if explanation.wavelet is None else f"{explanation.wavelet}, level {explanation.level}",
         explanation.kind,
     ]
+    if explanation.method == "smoothgrad":
+        parts[0] += f", noise {explanation.settings.get('noise', math.nan):g} of the range"
     if explanation.aggregate != "mean":
         parts.append(
             explanation.aggregate.replace("_", " of ").replace("abs", "magnitudes").replace("square", "squares")
@@ -159,6 +162,11 @@ def heading(explanation: Explanation, item: int) -> str:
 
 def require_item(explanation: Explanation, item: object) -> int:
     """Return the item's number, or raise with what there is."""
+    if not isinstance(explanation, Explanation):
+        raise TypeError(
+            f"A figure shows an Explanation; got {type(explanation).__name__}. Pass what `explain` "
+            f"returned; what can be told from zero, say, is part of its figure."
+        )
     items = len(explanation.signal)
     if isinstance(item, bool) or not isinstance(item, int) or not 0 <= item < items:
         raise ValueError(f"`item` must be a whole number from 0 to {items - 1}; got {item!r}. Pass e.g. `item=0`.")

@@ -197,6 +197,9 @@ class Coefficients:
 
     def __repr__(self) -> str:
         items, channels = self.approximation.shape[:2]
+        if self.approximation.dtype == torch.bool and not self.approximation.is_meta:
+            flags = self.flatten()
+            return f"Coefficients({int(flags.sum())} of {flags.numel()} true, size {self.size}, {self.wavelet})"
         return (
             f"Coefficients({items} item(s), {channels} channel(s), size {self.size}, {self.wavelet}, "
             f"level {self.level}, mode {self.mode!r})"

@@ -110,6 +110,12 @@ class Grid:
         # Lists and arrays are welcome; what is kept is hashable, comparable and fit for JSON.
         object.__setattr__(self, "axes", tuple(self.axes))
         object.__setattr__(self, "units", tuple(self.units))
+        taken = {"item", "channel", "scale", "orientation"} & set(self.axes)
+        if taken or len(set(self.axes)) < len(self.axes):
+            raise ValueError(
+                f"`axes` of a grid must have names of their own, other than item, channel, scale and orientation; got "
+                f"{self.axes}. Pass e.g. `axes=('y', 'x')`."
+            )
         steps = np.ravel(self.spacing)
         if not len(self.axes) == len(steps) == len(self.units) or np.ndim(self.spacing) != 1:
             raise ValueError(
