@@ -22,7 +22,7 @@ WAVELETS = (("haar", 3, 1.05), ("db4", 4, 1.10))  # with the ratio that the proj
 def rows(rounds: int) -> Sequence[Row]:
     """Measure one image (cheap: more rounds) and eight."""
     model = resnet18()
-    return [*_batch(model, 1, 2 * rounds + 1), *_batch(model, 8, rounds)]
+    return [*_batch(model, 1, 5 * rounds), *_batch(model, 8, rounds)]
 
 
 def _batch(model: nn.Module, items: int, rounds: int) -> Sequence[Row]:
