@@ -156,18 +156,6 @@ def require_labels(labels: Sequence[str] | None, model: Model) -> tuple[str, ...
     return None
 
 
-def require_names(names: tuple[str, ...] | None, output: Tensor | None, *, given: bool) -> tuple[str, ...] | None:
-    """Return the names if there is one per column; the model's own may be of something else, given ones may not."""
-    if names is None or output is None or len(names) == output.shape[1]:
-        return names
-    if not given:
-        return None
-    raise ValueError(
-        f"`labels` must be one name per column of the output, {output.shape[1]}; got {len(names)}. "
-        f"Pass all of them, in the order of the columns."
-    )
-
-
 def require_grid(grid: object, space: int) -> Grid:
     """Return what the axes mean, steps of one sample by default."""
     if grid is None:

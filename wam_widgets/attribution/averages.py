@@ -192,13 +192,13 @@ def over_copies(
     count = sums[0].weight.sum(0)
     if (count == 0).any():
         raise KeyboardInterrupt("Stopped before every item had a complete pass.")
+    means = _means(sums[-1])
     settings: dict[str, Any] = {"groups": groups}
     if tolerance is not None and not runner.stopped:
-        settings["error_reached"] = relative_error(_means(sums[-1])).tolist()
+        settings["error_reached"] = relative_error(means).tolist()
     if groups < min(MOST_GROUPS, budget.start) and budget.start >= FEWEST_GROUPS:
         settings["groups_limited_by"] = f"memory, {GROUPS_MEMORY} bytes"
     gradient = sums[0].values.sum(0) / _per_item(count, signal)
-    means = _means(sums[-1])
     kept = means if means.groups >= FEWEST_GROUPS or reduce is not None else None
     return Average(gradient, torch.as_tensor(count.astype(np.int64)), kept, None, settings)
 
@@ -229,6 +229,7 @@ def _adaptively(runner: Runner, line: Line, budget: Budget, score: Tensor) -> Av
     differences = torch.diff(torch.cat([ends, score[None]]), dim=0).double().cpu().numpy()
     unit = completeness_unit(score, ends[0]).double().cpu().numpy()
     allowed = (budget.tolerance or 0) * unit
+    difference = signal - line.baseline
 
     sums = Sums.zeros(segments, signal)
     first, last = np.zeros((segments, items), np.int64), np.ones((segments, items), np.int64)
@@ -237,7 +238,6 @@ def _adaptively(runner: Runner, line: Line, budget: Budget, score: Tensor) -> Av
         if (sums.weight == 0).any():
             raise KeyboardInterrupt("Stopped before every part of the line had a pass.")
         shares = torch.as_tensor(lengths[:, None] / sums.weight, dtype=signal.dtype, device=signal.device)
-        difference = signal - line.baseline
         along = torch.stack([(segment * difference).flatten(1).sum(1) for segment in sums.values]) * shares
         gaps = along.double().cpu().numpy() - differences
         error = np.maximum(np.abs(gaps.sum(0)), np.sqrt(np.square(gaps).sum(0)))

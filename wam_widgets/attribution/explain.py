@@ -27,7 +27,6 @@ from .arguments import (
     require_grid,
     require_labels,
     require_model,
-    require_names,
     require_noise,
     require_one_of,
     require_precision,
@@ -39,7 +38,7 @@ from .explanation import Aggregate, Explanation, Method
 from .passes import Model, Scored, sub_batch_for, undisturbed
 from .paths import Line, NoisyCopies, Rule, make_baseline, require_rule
 from .progress import Meter, Progress
-from .score import Score, require_target
+from .score import Score, require_names, require_target
 
 #: A fixed rule that misses more of the score's difference than this says so.
 GAP_WORTH_A_WARNING = 0.05

@@ -19,6 +19,7 @@ from wam_widgets.transform.coefficients import undo_pull_back
 from wam_widgets.transform.geometry import spread
 from wam_widgets.transform.wavelet import Mode, find_wavelet, require_level, require_mode, scale_names
 
+from .score import require_names
 from .uncertainty import (
     FEWEST_GROUPS,
     GroupMeans,
@@ -122,11 +123,7 @@ class Explanation:
                 raise ValueError(f"`{name}` must have shape {tuple(shape)}; got {tuple(value.shape)}.")
             if value is not None and (name in {"target", "passes"}) == value.is_floating_point():
                 raise ValueError(f"`{name}` must not be of dtype {value.dtype}.")
-        if self.labels is not None and columns is not None and len(self.labels) != columns:
-            raise ValueError(
-                f"`labels` must be one name per column of the output, {columns}; got {len(self.labels)}. "
-                f"Pass all of them, in the order of the columns."
-            )
+        require_names(self.labels, self.output, given=True)
         if len(self.seed) != items or len(self.grid.axes) != self.signal.ndim - 2:
             raise ValueError(
                 f"`seed` must have one entry per item, {items}, and `grid` one axis per spatial axis, "
@@ -467,7 +464,7 @@ class Explanation:
         shown = ", ".join(self.names()[:3]) + (", …" if items > 3 else "")
         return (
             f"Explanation of {items} {'item' if items == 1 else 'items'} ({shown}): {self.method}, {self.kind}, in "
-            f"{seen}; {_span(self.passes.tolist())} per item"
+            f"{seen}; {passes_in_words(self.passes.tolist())} per item"
         )
 
     def _repr_png_(self) -> bytes | None:
@@ -525,7 +522,7 @@ class Explanation:
         raise ValueError(
             f"Standard errors need method 'smoothgrad' and at least {FEWEST_GROUPS} groups of copies; got "
             f"{self.method!r} with {self.groups.groups if self.groups else 'no'} groups "
-            f"({_span(self.passes.tolist())}{limited}). Pass `method='smoothgrad', samples=25`."
+            f"({passes_in_words(self.passes.tolist())}{limited}). Pass `method='smoothgrad', samples=25`."
         )
 
     def _group_means(self) -> GroupMeans:
@@ -561,7 +558,7 @@ def _require_between(name: str, value: float) -> None:
         raise ValueError(f"`{name}` must be between 0 and 1; got {value}. Pass e.g. `{name}=0.05`.")
 
 
-def _span(passes: list[int]) -> str:
+def passes_in_words(passes: list[int]) -> str:
     """Write "25 passes", or "15 to 81 passes" where items differ."""
     least, most = min(passes), max(passes)
     number = str(most) if least == most else f"{least} to {most}"

@@ -172,3 +172,15 @@ def require_rows(columns: Tensor, rows: int) -> Tensor:
             f"{tuple(columns.shape)}. Wrap it so that the first axis of its output is the item."
         )
     return columns
+
+
+def require_names(names: tuple[str, ...] | None, output: Tensor | None, *, given: bool) -> tuple[str, ...] | None:
+    """Return the names if there is one per column; the model's own may be of something else, given ones may not."""
+    if names is None or output is None or len(names) == output.shape[1]:
+        return names
+    if not given:
+        return None
+    raise ValueError(
+        f"`labels` must be one name per column of the output, {output.shape[1]}; got {len(names)}. "
+        f"Pass all of them, in the order of the columns."
+    )

@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 
 from wam_widgets.attribution import Explanation
+from wam_widgets.attribution.explanation import passes_in_words
 from wam_widgets.transform.grid import dimensions
 
 Per = Literal["cell", "sample"]
@@ -65,10 +66,8 @@ def percent(fraction: float) -> str:
 
 def seen_as(explanation: Explanation) -> str:
     """Say how an explanation was made and in which wavelet it is seen, in one line."""
-    passes = explanation.passes.tolist()
-    count = str(passes[0]) if len(set(passes)) == 1 else f"{min(passes)} to {max(passes)}"
     parts = [
-        f"{_METHODS[explanation.method]}, {count} {'pass' if count == '1' else 'passes'}",
+        f"{_METHODS[explanation.method]}, {passes_in_words(explanation.passes.tolist())}",
         "its own samples" if explanation.wavelet is None else f"{explanation.wavelet}, level {explanation.level}",
         explanation.kind,
     ]
