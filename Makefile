@@ -11,6 +11,8 @@ UNFINISHED := $(VENV)/.unfinished
 # Wheels only: nothing here may need a compiler, and a missing wheel should say so at once.
 PIP = $(1)/bin/python -m pip --disable-pip-version-check install --quiet --only-binary=:all:
 EVERYTHING := -e '.[all]' --group dev
+# npm writes this file last, so it is there only when the installation is whole.
+TYPESCRIPT := .ci/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -37,16 +39,21 @@ $(READY): pyproject.toml $(CONSTRAINTS)
 	@$(call PIP,$(VENV)) --constraint $(CONSTRAINTS) $(EVERYTHING)
 	@mv $(UNFINISHED) $@ && touch $@
 
+# Node and npm are a wheel in .venv. (`node_modules/.bin/tsc` would ask for a Node on the PATH.)
+$(TYPESCRIPT): .ci/package-lock.json | $(READY)
+	@$(BIN)/npm --prefix .ci ci --loglevel=error >/dev/null
+
 demo: setup ## explain the sample photos and write demo/index.html
 	@$(BIN)/python -m wam_widgets demo
 
 test: setup ## run the tests on the cores there are
 	@$(BIN)/python -m pytest --numprocesses=logical --maxprocesses=8 --dist=worksteal
 
-check: setup ## lint, format, types and layers, without changing a file
+check: setup $(TYPESCRIPT) ## lint, format, types and layers, without changing a file
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
+	@$(BIN)/node .ci/node_modules/typescript/bin/tsc --project .ci
 	@$(BIN)/lint-imports
 
 bench: setup ## measure against the bare model passes and Captum

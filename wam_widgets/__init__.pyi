@@ -3,17 +3,23 @@ from . import attribution as attribution
 from . import plots as plots
 from . import samples as samples
 from . import transform as transform
+from . import widgets as widgets
 from .attribution import Contrast as Contrast
 from .attribution import Explanation as Explanation
 from .attribution import Score as Score
 from .attribution import explain as explain
 from .attribution import gradcam as gradcam
 from .attribution import load as load
+from .export import export_html as export_html
+from .export import to_iframe as to_iframe
 from .plots import plot as plot
 from .transform import Coefficients as Coefficients
 from .transform import Grid as Grid
 from .transform import decompose as decompose
 from .transform import pull_back as pull_back
 from .transform import reconstruct as reconstruct
+from .widgets import ImageExplorer as ImageExplorer
+from .widgets import ScaleSliders as ScaleSliders
+from .widgets import show as show
 
 __version__: str

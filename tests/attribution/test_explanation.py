@@ -311,3 +311,22 @@ def test_links_are_followed_and_pipes_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(FileExistsError, match="got the device or pipe"):
         explained(13, 18).save(tmp_path / "pipe")
+
+
+def test_an_item_is_an_explanation_of_its_own() -> None:
+    both = wam.explain(SmallNet(2), signal_of(8, 8), samples=16, level=2)
+    alone = wam.explain(SmallNet(2), signal_of(8, 8)[1:], samples=16, level=2)
+    for one in (both[1], both[-1]):
+        assert len(one) == 1
+        assert_close(one.attribution.flatten(), alone.attribution.flatten())
+        assert_close(one.standard_error().flatten(), alone.standard_error().flatten())
+        assert_close(one.scale_shares(), alone.scale_shares())
+    assert [both[0].names(), both[1].names()] == [[name] for name in both.names()]
+
+
+def test_an_item_is_asked_for_by_a_number_that_exists(as_a_user: None) -> None:
+    explanation = wam.explain(SmallNet(2), signal_of(8, 8), samples=8, level=2)
+    with pytest.raises(IndexError, match=r"has 2 item\(s\), numbered from 0; got 2"):
+        explanation[2]
+    with pytest.raises(TypeError, match="by its number; got 'cat'"):
+        explanation["cat"]  # type: ignore[index]

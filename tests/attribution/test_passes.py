@@ -93,9 +93,11 @@ def test_groups_that_do_not_fit_are_fewer_and_said_so(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("method", METHODS[1:])
-def test_no_sub_batch_waits_for_the_device(method: Any) -> None:
+def test_no_sub_batch_waits_for_the_device(method: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     few, many = reads(16, method), reads(96, method)
     assert few == many
+    monkeypatch.setattr("wam_widgets.attribution.averages.WATCH_EVERY", np.inf)
+    assert reads(96, method, watch=print) == many
     with HostReads() as mode:
         torch.ones(3).sum().item()
     assert mode.count == 1  # the counter can count

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 import wam_widgets as wam
-from wam_widgets.attribution.uncertainty import GroupMeans, discoveries, jackknife_error, standard_error_of_mean
+from wam_widgets.attribution.uncertainty import GroupMeans, jackknife_error, lowest_rates, standard_error_of_mean
 
 from .networks import SmallNet, signal_of
 
@@ -149,7 +149,7 @@ def test_p_values_and_the_step_up_procedure_are_scipys() -> None:
     generator = torch.Generator().manual_seed(3)
     mean = torch.randn(2, 1, 500, dtype=torch.float64, generator=generator) * 2
     error = torch.rand(2, 1, 500, dtype=torch.float64, generator=generator) + 0.5
-    found = discoveries(mean, error, 16, 0.1, torch.ones(500, dtype=torch.float64))
+    found = lowest_rates(mean, error, 16, torch.ones(500, dtype=torch.float64)) <= 0.1
     for item in range(2):
         p = 2 * scipy.stats.t.sf((mean / error)[item].abs().numpy().ravel(), 15)
         limit = 0.1 * np.arange(1, 501) / 500
@@ -185,12 +185,33 @@ def test_what_is_found_is_true_at_the_stated_rate() -> None:
         values = truth + torch.randn(16, 1, 1, 400, dtype=torch.float64, generator=generator)
         groups = GroupMeans(values, torch.ones(16, 1, dtype=torch.float64))
         error = standard_error_of_mean(values, groups.counts)
-        found = discoveries(groups.mean(), error, 16, 0.1, weight)
+        found = lowest_rates(groups.mean(), error, 16, weight) <= 0.1
         false.append(float(found[..., 200:].sum() / found.sum().clamp(min=1)))
         power.append(float(found[..., :200].double().mean()))
     assert np.mean(false) < 0.1 * 0.5 + 0.02  # Benjamini and Hochberg: rate times the share of true zeros
     assert np.mean(false) > 0.02
     assert np.mean(power) > 0.5
+
+
+def test_the_lowest_rate_of_a_coefficient_is_where_it_becomes_significant() -> None:
+    explanation = smoothgrad()
+    lowest = explanation.lowest_rate().flatten()
+    for rate in (0.01, 0.2, 0.6):
+        assert torch.equal(explanation.significant(rate).flatten(), lowest <= rate)
+    assert set(lowest.isinf().unique().tolist()) <= {False, True}
+
+
+def test_the_standard_error_of_a_sum_over_channels_knows_that_they_vary_together() -> None:
+    explanation = smoothgrad()
+    assert explanation.groups is not None
+    one_channel = dataclasses.replace(
+        explanation,
+        signal=explanation.signal.sum(1, keepdim=True),
+        gradient=explanation.gradient.sum(1, keepdim=True),
+        groups=GroupMeans(explanation.groups.values.sum(2, keepdim=True), explanation.groups.counts),
+    )
+    found = explanation.standard_error(channel_sums=True)
+    assert_close(found.flatten(), one_channel.standard_error().flatten())
 
 
 def test_coefficients_that_all_copies_agree_on_are_significant_and_zeros_are_not() -> None:

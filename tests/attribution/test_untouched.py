@@ -96,6 +96,29 @@ def test_an_end_in_the_middle_leaves_everything_as_it_was(method: Any, failure: 
     assert_untouched(before, state_of(model, signal))
 
 
+@pytest.mark.parametrize("method", METHODS[1:])
+@pytest.mark.parametrize("failure", [RuntimeError("broken"), SystemExit(1)], ids=repr)
+def test_an_error_of_whoever_watches_ends_the_call_and_leaves_everything_as_it_was(
+    method: Any, failure: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wam_widgets.attribution.averages.WATCH_EVERY", 0)
+    model, signal = Fragile(), signal_of(13, 18)
+    before = state_of(model, signal)
+
+    def watch(_: wam.Explanation) -> None:
+        assert not model.training
+        torch.manual_seed(1)
+        np.random.seed(1)  # noqa: NPY002
+        random.seed(1)
+        raise failure
+
+    tolerance = 1e-9 if method == "integrated_gradients" else None
+    with pytest.raises(type(failure)) as raised:
+        wam.explain(model, signal, 1, method=method, tolerance=tolerance, batch_size=4, watch=watch)
+    assert raised.value is failure
+    assert_untouched(before, state_of(model, signal))
+
+
 def test_no_grad_and_inference_mode_of_the_caller_do_not_matter() -> None:
     model, signal = SmallNet(2), signal_of(13, 18)
     expected = wam.explain(model, signal, 1).gradient

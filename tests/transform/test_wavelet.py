@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wam_widgets.transform.checks import nearest, whole_number
+from wam_widgets.checks import nearest, whole_number
 from wam_widgets.transform.wavelet import (
     Mode,
     coarser_size,

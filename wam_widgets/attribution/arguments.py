@@ -11,8 +11,8 @@ from typing import TypeGuard
 import torch
 from torch import Tensor
 
+from wam_widgets.checks import nearest, whole_number
 from wam_widgets.transform import Grid
-from wam_widgets.transform.checks import nearest, whole_number
 
 from .averages import MOST_GROUPS, Budget
 from .passes import Model
@@ -176,6 +176,15 @@ def require_progress(progress: object) -> None:
         raise TypeError(
             f"`progress` must be None, False or a callable of (passes done, passes planned); got {progress!r}. "
             f"Pass e.g. `progress=print`."
+        )
+
+
+def require_watch(watch: object) -> None:
+    """Raise unless it is None or callable."""
+    if watch is not None and not callable(watch):
+        raise TypeError(
+            f"`watch` must be None or a callable of an Explanation; got {watch!r}. "
+            f"Pass e.g. `watch=lambda so_far: print(so_far)`."
         )
 
 

@@ -1,9 +1,10 @@
-"""The mean gradient: over noisy copies, or along a line, to a tolerance if one is asked for."""
+"""The mean gradient over noisy copies, to a tolerance if one is asked for; and what every average begins with."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,10 @@ from wam_widgets.transform import pull_back
 
 from .explanation import Aggregate
 from .passes import Inputs, Model, Plan, Scored, SubBatch, Sums, run, run_model
-from .paths import SEGMENTS, Line, NoisyCopies, Rule
+from .paths import NoisyCopies
 from .progress import Meter
 from .score import Score, columns_of, require_classes, require_rows, score_of
-from .uncertainty import FEWEST_GROUPS, GroupMeans, completeness_unit, relative_error
+from .uncertainty import FEWEST_GROUPS, GroupMeans, relative_error
 
 #: More groups tell the standard errors more precisely, and cost memory: sixteen know them to a fifth.
 MOST_GROUPS = 16
@@ -26,45 +27,8 @@ MOST_GROUPS = 16
 #: Group means may take this many bytes (1 GiB); for larger signals there are fewer.
 GROUPS_MEMORY = 2**30
 
-
-@dataclass(slots=True, eq=False)
-class Runner:
-    """A model with what is asked of it, how many passes at once, and who is told.
-
-    Parameters
-    ----------
-    scored : Scored
-        The model and its score.
-    sub_batch : SubBatch
-        How many passes to run at once.
-    meter : Meter
-        Who is told.
-    stopped : bool
-        Whether the work was stopped or interrupted before it was complete.
-    """
-
-    scored: Scored
-    sub_batch: SubBatch
-    meter: Meter
-    stopped: bool = False
-
-    def run(self, plan: Plan, inputs: Inputs, sums: list[Sums]) -> bool:
-        """Run a plan (see `passes.run`) and return whether another may follow."""
-        self.meter.expect(len(plan))
-        done, go_on = run(plan, inputs, self.scored, sums, sub_batch=self.sub_batch, after=self.meter.advance)
-        self.stopped = done < len(plan)
-        return go_on
-
-    def forward(self, plan: Plan, inputs: Inputs, like: Tensor) -> Tensor:
-        """Return the scores of the inputs of a plan, shape (pass,), without gradients, in the dtype of `like`."""
-        item, place = plan.on(like.device, like.dtype)
-        step = self.sub_batch.size
-        scores = []
-        for at in range(0, len(plan), step):
-            part = slice(at, at + step)
-            _, found = self.scored.values(inputs(plan[part], item[part], place[part]), item[part])
-            scores.append(found.to(like.dtype))
-        return require_finite_scores(torch.cat(scores), plan.item, "a point of its path")
+#: Whoever watches is shown what is complete whenever passes have run for so many seconds.
+WATCH_EVERY = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,6 +54,82 @@ class Average:
     groups: GroupMeans | None
     baseline_score: Tensor | None
     settings: dict[str, Any]
+
+
+@dataclass(slots=True, eq=False)
+class Runner:
+    """A model with what is asked of it, how many passes at once, and who is told.
+
+    Parameters
+    ----------
+    scored : Scored
+        The model and its score.
+    sub_batch : SubBatch
+        How many passes to run at once.
+    meter : Meter
+        Who is told.
+    watch : callable, optional
+        Who is shown what is complete while passes still run.
+    stopped : bool
+        Whether the work was stopped or interrupted before it was complete.
+    shown : float
+        When something was last shown, or when the work began.
+    """
+
+    scored: Scored
+    sub_batch: SubBatch
+    meter: Meter
+    watch: Callable[[Average], object] | None = None
+    stopped: bool = False
+    shown: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.shown = time.perf_counter()
+
+    def run(
+        self, plan: Plan, inputs: Inputs, sums: list[Sums], so_far: Callable[[], Average | None] = lambda: None
+    ) -> bool:
+        """Run a plan (see `passes.run`) and return whether another may follow.
+
+        `so_far` makes an average of the sums, sharing no memory with them, or None while a part of it is missing.
+        """
+        self.meter.expect(len(plan))
+        done, go_on = run(
+            plan,
+            inputs,
+            self.scored,
+            sums,
+            sub_batch=self.sub_batch,
+            before=lambda: self._show(so_far),
+            after=self.meter.advance,
+        )
+        self.stopped = done < len(plan)
+        return go_on
+
+    def _show(self, so_far: Callable[[], Average | None]) -> bool:
+        """Show what is complete if somebody watches and it is time; False if that was interrupted."""
+        if self.watch is None or time.perf_counter() - self.shown < WATCH_EVERY:
+            return True
+        try:
+            average = so_far()
+            # A pass that gave NaN is not shown: after the last one it will be named.
+            if average is not None and (average.gradient.is_meta or bool(average.gradient.isfinite().all())):
+                self.watch(average)
+        except KeyboardInterrupt:
+            return False
+        self.shown = time.perf_counter()  # what watching takes is not the passes' time
+        return True
+
+    def forward(self, plan: Plan, inputs: Inputs, like: Tensor) -> Tensor:
+        """Return the scores of the inputs of a plan, shape (pass,), without gradients, in the dtype of `like`."""
+        item, place = plan.on(like.device, like.dtype)
+        step = self.sub_batch.size
+        scores = []
+        for at in range(0, len(plan), step):
+            part = slice(at, at + step)
+            _, found = self.scored.values(inputs(plan[part], item[part], place[part]), item[part])
+            scores.append(found.to(like.dtype))
+        return require_finite_scores(torch.cat(scores), plan.item, "a point of its path")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +215,7 @@ def over_copies(
         sums.append(Sums.zeros(groups, reduce(signal), reduce))
     first, last = np.zeros(items, np.int64), np.full(items, budget.start)
     while True:
-        go_on = runner.run(copies.plan(first, last, groups), copies.inputs, sums)
+        go_on = runner.run(copies.plan(first, last, groups), copies.inputs, sums, lambda: _so_far(sums, budget))
         if runner.stopped or tolerance is None:
             break
         # The squared error falls with the number of copies; a tenth more than foreseen saves a round of few.
@@ -189,91 +229,30 @@ def over_copies(
         if not go_on:
             runner.stopped = True
             break
-    count = sums[0].weight.sum(0)
-    if (count == 0).any():
+    average = _so_far(sums, budget)
+    if average is None:
         raise KeyboardInterrupt("Stopped before every item had a complete pass.")
+    return average
+
+
+def _so_far(sums: list[Sums], budget: Budget) -> Average | None:
+    """Return the mean over the copies so far: of the gradient, then of what it is reduced to; None if an item has none.
+
+    It shares no memory with the sums.
+    """
+    count, groups = sums[0].weight.sum(0), len(sums[0].weight)
+    if not count.all():
+        return None
     means = _means(sums[-1])
     settings: dict[str, Any] = {"groups": groups}
-    if tolerance is not None and not runner.stopped:
+    if budget.tolerance is not None and means.groups >= FEWEST_GROUPS:
         settings["error_reached"] = relative_error(means).tolist()
     if groups < min(MOST_GROUPS, budget.start) and budget.start >= FEWEST_GROUPS:
         settings["groups_limited_by"] = f"memory, {GROUPS_MEMORY} bytes"
-    gradient = sums[0].values.sum(0) / _per_item(count, signal)
-    kept = means if means.groups >= FEWEST_GROUPS or reduce is not None else None
+    gradient = sums[0].values.sum(0)
+    gradient /= per_item(count, gradient)
+    kept = means if means.groups >= FEWEST_GROUPS or len(sums) > 1 else None
     return Average(gradient, torch.as_tensor(count.astype(np.int64)), kept, None, settings)
-
-
-def along_the_line(runner: Runner, line: Line, budget: Budget, rule: Rule, score: Tensor) -> Average:
-    """Average gradients along the line, by a fixed rule or an adaptive one."""
-    if rule == "adaptive":
-        return _adaptively(runner, line, budget, score)
-    start = runner.forward(line.ends(0.0), line.inputs, line.signal)
-    sums = Sums.zeros(1, line.signal)
-    runner.run(line.plan(rule, budget.start), line.inputs, [sums])
-    if runner.stopped:
-        raise KeyboardInterrupt("Stopped before the rule was complete; a part of it has no meaning.")
-    return Average(sums.values[0], torch.full((len(line.signal),), budget.start), None, start, {})
-
-
-def _adaptively(runner: Runner, line: Line, budget: Budget, score: Tensor) -> Average:
-    """Put passes into the segments of the line where they are missed most, until the gap is within the tolerance.
-
-    A segment's integral should be the difference of the score between its ends, so that every segment knows its own
-    gap. It is not enough that their sum is small, which happens by luck (gaps have signs): the root of the sum of
-    their squares has to be, too.
-    """
-    signal, items, segments = line.signal, len(line.signal), len(SEGMENTS) - 1
-    most = budget.start if budget.tolerance is None else budget.most
-    lengths = np.diff(SEGMENTS)
-    ends = runner.forward(line.ends(*SEGMENTS[:-1]), line.inputs, signal).reshape(segments, items)
-    differences = torch.diff(torch.cat([ends, score[None]]), dim=0).double().cpu().numpy()
-    unit = completeness_unit(score, ends[0]).double().cpu().numpy()
-    allowed = (budget.tolerance or 0) * unit
-    difference = signal - line.baseline
-
-    sums = Sums.zeros(segments, signal)
-    first, last = np.zeros((segments, items), np.int64), np.ones((segments, items), np.int64)
-    while True:
-        go_on = runner.run(line.segment_plan(first, last), line.inputs, [sums])
-        if (sums.weight == 0).any():
-            raise KeyboardInterrupt("Stopped before every part of the line had a pass.")
-        shares = torch.as_tensor(lengths[:, None] / sums.weight, dtype=signal.dtype, device=signal.device)
-        along = torch.stack([(segment * difference).flatten(1).sum(1) for segment in sums.values]) * shares
-        gaps = along.double().cpu().numpy() - differences
-        error = np.maximum(np.abs(gaps.sum(0)), np.sqrt(np.square(gaps).sum(0)))
-        first, last = last, _refined(last, gaps, error > allowed, allowed, most)
-        if (first == last).all():
-            break
-        if not go_on:
-            runner.stopped = True
-            break
-    gradient = (sums.values * _per_item(shares, signal)).sum(0)
-    passes = torch.as_tensor(sums.weight.sum(0).astype(np.int64))
-    return Average(gradient, passes, None, ends[0], {"error_reached": (error / unit).tolist()})
-
-
-def _refined(
-    points: NDArray[np.int64],
-    gaps: NDArray[np.float64],
-    unfinished: NDArray[np.bool_],
-    allowed: NDArray[np.float64],
-    most: int,
-) -> NDArray[np.int64]:
-    """Triple the points of the segments whose gaps matter, shape (segment, item), within what is left to spend."""
-    refined = points.copy()
-    for item in np.flatnonzero(unfinished):
-        left = most - int(points[:, item].sum())
-        kept = gaps[:, item].copy()
-        for segment in np.argsort(-np.abs(kept), kind="stable"):
-            if max(abs(kept.sum()), np.sqrt(np.square(kept).sum())) <= allowed[item] / 2:
-                break
-            more = 2 * int(points[segment, item])
-            if more > left:  # a part of it would leave the points uneven
-                continue
-            refined[segment, item] += more
-            left -= more
-            kept[segment] = 0
-    return refined
 
 
 def reducer(aggregate: Aggregate, wavelet: str | None, level: int, mode: str) -> Callable[[Tensor], Tensor] | None:
@@ -292,7 +271,7 @@ def _count_groups(signal: Tensor, samples: int) -> int:
 
 
 def _means(sums: Sums) -> GroupMeans:
-    """Turn sums into means; what a stop left in groups that lack an item joins the first that doesn't."""
+    """Turn sums into means; what is in groups that still lack an item joins the first that doesn't."""
     values, weight = sums.values, sums.weight
     whole = (weight > 0).all(1)
     if not whole.all():
@@ -302,11 +281,11 @@ def _means(sums: Sums) -> GroupMeans:
         joined[0] += values[rest].sum(0)
         joined_weight[0] += weight[rest].sum(0)
         values, weight = joined, joined_weight
-    counts = torch.as_tensor(weight, dtype=values.dtype, device=values.device)
-    return GroupMeans(values / _per_item(counts, values[0]), counts)
+    counts = torch.tensor(weight, dtype=values.dtype, device=values.device)  # a copy, of float64 too
+    return GroupMeans(values / per_item(counts, values[0]), counts)
 
 
-def _per_item(numbers: Tensor | NDArray[np.float64], like: Tensor) -> Tensor:
+def per_item(numbers: Tensor | NDArray[np.float64], like: Tensor) -> Tensor:
     """Give numbers, shape (…, item), the axes that multiply a tensor shaped as `like`, (item, …), from the left."""
     given = torch.as_tensor(numbers, dtype=like.dtype, device=like.device)
     return given.reshape(*given.shape, *[1] * (like.ndim - 1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -32,9 +32,11 @@ from .arguments import (
     require_precision,
     require_progress,
     require_seeds,
+    require_watch,
 )
-from .averages import Runner, along_the_line, look, over_copies, reducer
+from .averages import Average, Runner, look, over_copies, reducer
 from .explanation import Aggregate, Explanation, Method
+from .integration import along_the_line
 from .passes import Model, Scored, sub_batch_for, undisturbed
 from .paths import Line, NoisyCopies, Rule, make_baseline, require_rule
 from .progress import Meter, Progress
@@ -66,6 +68,7 @@ def explain(
     labels: Sequence[str] | None = None,
     grid: Grid | None = None,
     progress: Progress | Literal[False] | None = None,
+    watch: Callable[[Explanation], object] | None = None,
 ) -> Explanation:
     r"""Explain a model's score by the wavelet coefficients of its input.
 
@@ -126,6 +129,11 @@ def explain(
     progress : callable or False, optional
         Called with (passes done, passes planned) after every sub-batch; returning False stops. By default a bar when
         the work takes longer than a second; False for none.
+    watch : callable, optional
+        Called with what is complete so far, about twice a second while passes still run, so that a view can be watched
+        refining: with the explanation that a stop would return there. Not before every item has a pass (on each part
+        of its line), and not after the last: that is what is returned. So never for saliency; nor for a fixed rule of
+        Integrated Gradients, a part of which has no meaning.
 
     Returns
     -------
@@ -171,6 +179,7 @@ def explain(
     line = Line(signal, make_baseline(baseline, signal)) if method == "integrated_gradients" else None
     sub_batch = sub_batch_for(model, signal, autocast, require_batch_size(batch_size))
     require_progress(progress)
+    require_watch(watch)
 
     began = time.perf_counter()
     settings: dict[str, Any] = {
@@ -185,7 +194,32 @@ def explain(
         output, column, score = look(model, signal, wanted, autocast, sub_batch.size)
         names = require_names(names, output, given=labels is not None)
         settings["score"] = describe(wanted, names) if callable(wanted) else "column"
-        runner = Runner(Scored(model, column, autocast), sub_batch, meter)
+
+        def explanation_of(average: Average) -> Explanation:
+            return Explanation(
+                signal=signal,
+                output=output,
+                target=column if isinstance(column, Tensor) else None,
+                score=score,
+                method=method,
+                kind="sensitivity" if line is None else "contribution",
+                wavelet=wavelet,
+                level=level,
+                mode=boundary,
+                grid=axes,
+                labels=names,
+                seed=seeds,
+                aggregate=aggregate,
+                settings=settings | average.settings | {"seconds": round(time.perf_counter() - began, 3)},
+                gradient=average.gradient,
+                passes=average.passes,
+                groups=average.groups,
+                baseline=None if line is None else line.baseline,
+                baseline_score=average.baseline_score,
+            )
+
+        show = None if watch is None else lambda average: watch(explanation_of(average))
+        runner = Runner(Scored(model, column, autocast), sub_batch, meter, show)
         if line is not None:
             settings |= {"rule": chosen, "baseline": describe_baseline(baseline)}
             average = along_the_line(runner, line, budget, chosen, score)
@@ -202,29 +236,7 @@ def explain(
                 )
             copies = NoisyCopies(signal, amount * extent, seeds)
             average = over_copies(runner, copies, budget, reducer(aggregate, wavelet, level, boundary))
-    settings |= average.settings
-    settings["seconds"] = round(time.perf_counter() - began, 3)
-    explanation = Explanation(
-        signal=signal,
-        output=output,
-        target=column if isinstance(column, Tensor) else None,
-        score=score,
-        method=method,
-        kind="sensitivity" if line is None else "contribution",
-        wavelet=wavelet,
-        level=level,
-        mode=boundary,
-        grid=axes,
-        labels=names,
-        seed=seeds,
-        aggregate=aggregate,
-        settings=settings,
-        gradient=average.gradient,
-        passes=average.passes,
-        groups=average.groups,
-        baseline=None if line is None else line.baseline,
-        baseline_score=average.baseline_score,
-    )
+    explanation = explanation_of(average)
     if runner.stopped:
         warnings.warn(f"Stopped early: what is complete is returned. {explanation!r}.", RuntimeWarning, stacklevel=2)
     elif not signal.is_meta:

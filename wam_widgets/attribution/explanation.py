@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from wam_widgets.checks import whole_number
 from wam_widgets.transform import Coefficients, Grid, decompose, pull_back, reconstruct
 from wam_widgets.transform.coefficients import undo_pull_back
 from wam_widgets.transform.geometry import spread
@@ -24,8 +25,8 @@ from .uncertainty import (
     FEWEST_GROUPS,
     GroupMeans,
     completeness_unit,
-    discoveries,
     jackknife_error,
+    lowest_rates,
     shrink_band,
     standard_error_of_mean,
     student_quantile,
@@ -304,7 +305,7 @@ class Explanation:
             If the fraction is not between 0 and 1, or a scale is unknown.
         """
         keep = self.attribution.map(torch.abs).largest(fraction, scales)
-        rebuilt = reconstruct(self._signal_coefficients().keep(keep))
+        rebuilt = reconstruct(self.signal_coefficients().keep(keep))
         return rebuilt if self.baseline is None else self.baseline + rebuilt
 
     def completeness_gap(self, *, relative: bool = False) -> Float[Tensor, " item"]:
@@ -343,8 +344,18 @@ class Explanation:
         self._baseline_score()
         return self.attribution.total_by_scale()
 
-    def standard_error(self) -> Coefficients:
+    def signal_coefficients(self) -> Coefficients:
+        """Return the coefficients of the signal's difference from the baseline: z - z₀ = W(x - x₀)."""
+        difference = self.signal if self.baseline is None else self.signal - self.baseline
+        return decompose(difference, self.wavelet, level=self.level, mode=self.mode)
+
+    def standard_error(self, *, channel_sums: bool = False) -> Coefficients:
         """Return the standard error of every attribution.
+
+        Parameters
+        ----------
+        channel_sums : bool
+            Of the sums over channels, which vary together; the result has one channel.
 
         Returns
         -------
@@ -357,7 +368,8 @@ class Explanation:
             If the gradient isn't the mean of at least 8 noisy copies.
         """
         groups = self._coefficient_groups(self._error_groups())
-        return self._template().unflatten(standard_error_of_mean(groups.values, groups.counts))
+        values = groups.values.sum(2, keepdim=True) if channel_sums else groups.values
+        return self._template().unflatten(standard_error_of_mean(values, groups.counts))
 
     def significant(self, rate: float = 0.05) -> Coefficients:
         """Find the coefficients whose attribution can be told from zero.
@@ -381,14 +393,24 @@ class Explanation:
             If there are no standard errors, the rate is not between 0 and 1, or the aggregate has no sign.
         """
         _require_between("rate", rate)
+        return self.lowest_rate().map(lambda lowest: lowest <= rate)
+
+    def lowest_rate(self) -> Coefficients:
+        """Return the lowest false discovery rate at which each coefficient is `significant`; inf where at none.
+
+        Raises
+        ------
+        ValueError
+            If there are no standard errors, or the aggregate has no sign.
+        """
         groups = self._error_groups()
         self._require_signed("Significance")
         attribution = self.attribution
         counts = [sum(band[0, 0].numel() for band in detail.values()) for _, detail in attribution.by_scale()]
         equal = sum(counts) / len(counts)
         weight = torch.cat([attribution.approximation.new_full((count,), equal / count) for count in counts])
-        found = discoveries(attribution.flatten(), self.standard_error().flatten(), groups.groups, rate, weight)
-        return attribution.unflatten(found)
+        lowest = lowest_rates(attribution.flatten(), self.standard_error().flatten(), groups.groups, weight)
+        return attribution.unflatten(lowest)
 
     def denoised(self) -> Explanation:
         """Shrink every band towards zero as far as it is noise.
@@ -452,6 +474,25 @@ class Explanation:
 
         return to_xarray(self)
 
+    def __len__(self) -> int:
+        return len(self.signal)
+
+    def __getitem__(self, item: int) -> Explanation:
+        """Return the explanation of one item, by its number; negative ones count from the end."""
+        number = whole_number(item)
+        if number is None:
+            raise TypeError(f"An item of an explanation is asked for by its number; got {item!r}. Pass e.g. `[0]`.")
+        if not -len(self) <= number < len(self):
+            raise IndexError(f"The explanation has {len(self)} item(s), numbered from 0; got {number}.")
+        one = slice(number % len(self), number % len(self) + 1)
+        parts = ("signal", "gradient", "output", "target", "score", "passes", "baseline", "baseline_score", "seed")
+        own: dict[str, Any] = {name: None if (value := getattr(self, name)) is None else value[one] for name in parts}
+        if self.groups is not None:
+            own["groups"] = GroupMeans(self.groups.values[:, one], self.groups.counts[:, one])
+        if "error_reached" in self.settings:
+            own["settings"] = self.settings | {"error_reached": self.settings["error_reached"][one]}
+        return dataclasses.replace(self, **own)
+
     def names(self) -> list[str]:
         """Return what is explained of each item: the label of its target, or the description of the score."""
         if self.target is None:
@@ -467,11 +508,11 @@ class Explanation:
             f"{seen}; {passes_in_words(self.passes.tolist())} per item"
         )
 
-    def _repr_png_(self) -> bytes | None:
-        """Show the static figure in a notebook, beside the short text of `repr`."""
+    def _repr_mimebundle_(self, **_: Any) -> Any:
+        """Show the explorer in a notebook, with a static picture beside it; elsewhere the short text of `repr`."""
         # The one place where a lower layer asks for an upper one: only when a notebook displays the explanation.
-        picture: bytes | None = importlib.import_module("wam_widgets.plots").picture(self)
-        return picture
+        shown: Any = importlib.import_module("wam_widgets.widgets.explorers").bundle(self)
+        return shown
 
     # ------------------------------------------------------------------ what the methods above share
 
@@ -479,11 +520,6 @@ class Explanation:
         """Return coefficients of the right structure, without any values."""
         shape = torch.empty(1, 1, *self.size, device="meta")
         return pull_back(shape, self.wavelet, level=self.level, mode=self.mode)
-
-    def _signal_coefficients(self) -> Coefficients:
-        """Return the coefficients of the signal's difference from the baseline: z - z₀ = W(x - x₀)."""
-        difference = self.signal if self.baseline is None else self.signal - self.baseline
-        return decompose(difference, self.wavelet, level=self.level, mode=self.mode)
 
     def _to_attribution(self, mean: Tensor) -> Coefficients:
         r"""Carry a mean over passes, (item, channel, \*), to coefficients, times those of the signal if asked for."""
@@ -495,7 +531,7 @@ class Explanation:
         repeats = len(mean) // len(self.signal)  # several groups of all items at once
         return sensitivity.map(
             lambda band, difference: band * difference.repeat(repeats, *[1] * (band.ndim - 1)),
-            self._signal_coefficients(),
+            self.signal_coefficients(),
         )
 
     def _coefficient_groups(self, groups: GroupMeans) -> GroupMeans:

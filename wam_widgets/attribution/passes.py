@@ -160,6 +160,7 @@ def run(
     sums: list[Sums],
     *,
     sub_batch: SubBatch,
+    before: Callable[[], bool],
     after: Callable[[int], bool],
 ) -> tuple[int, bool]:
     r"""Run the passes of a plan and add their gradients to the sums.
@@ -176,15 +177,16 @@ def run(
         What to add the gradients to.
     sub_batch : SubBatch
         How many passes to run at once.
-    after : callable
-        Called with the number of passes after each sub-batch; the loop ends when it returns False.
+    before, after : callable
+        Called before each sub-batch, and after it with the number of its passes; the sums are then whole. The loop ends
+        when one returns False.
 
     Returns
     -------
     int
         How many passes of the plan are in the sums.
     bool
-        Whether more may follow: False if `after` or an interrupt said stop, be it after the last.
+        Whether more may follow: False if `before`, `after` or an interrupt said stop, be it after the last.
 
     Raises
     ------
@@ -200,28 +202,28 @@ def run(
     done = 0
     go_on = True
     with _deferred_interrupt() as interrupted:
-        while done < len(plan) and go_on:
+        while done < len(plan) and go_on and before() and not interrupted:
             part = slice(done, done + sub_batch.next(len(plan) - done))
+            passes = plan[part]
             try:
-                with sub_batch.timed(part.stop - part.start, device):
-                    gradient, scores = scored.gradient(inputs(plan[part], item[part], place[part]), item[part])
+                with sub_batch.timed(len(passes), device):
+                    gradient, scores = scored.gradient(inputs(passes, item[part], place[part]), item[part])
                     # Nothing is added before everything is there: memory that runs out must not leave a half.
                     weighted = [each.weigh(gradient, weight[part]) for each in sums]
                     for each, share in zip(sums, weighted, strict=True):
                         each.add(share, row[part])
             except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-                sub_batch.shrink(part.stop - part.start, error)
+                sub_batch.shrink(len(passes), error)
                 continue
             except KeyboardInterrupt:
-                go_on = False
                 break
+            for each in sums:
+                each.record(passes)
             finite = torch.isfinite(scores) & torch.isfinite(gradient.flatten(1).sum(1))
             number = torch.arange(part.start, part.stop, device=device)
             first_bad = torch.minimum(first_bad, torch.where(finite, len(plan), number).min())
             done = part.stop
-            go_on = after(part.stop - part.start) and not interrupted
-    for each in sums:
-        each.record(plan[:done])
+            go_on = after(len(passes)) and not interrupted
     if interrupted and done == len(plan):
         warnings.warn("Interrupted after the last pass: the result is complete.", RuntimeWarning, stacklevel=2)
     if not first_bad.is_meta and int(first_bad) < len(plan):
@@ -231,7 +233,7 @@ def run(
             f"{bad.place[0]:g} of its path) gave NaN or inf. Look for divisions, logarithms and square roots at zero "
             f"in the model; `torch.autograd.set_detect_anomaly(True)` finds the place."
         )
-    return done, go_on
+    return done, go_on and done == len(plan)
 
 
 @dataclass(slots=True, eq=False)

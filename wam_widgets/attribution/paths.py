@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wam_widgets.transform.checks import nearest
+from wam_widgets.checks import nearest
 
 from .passes import Plan
 

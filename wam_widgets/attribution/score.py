@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from wam_widgets.transform.checks import whole_number
+from wam_widgets.checks import whole_number
 
 
 @runtime_checkable

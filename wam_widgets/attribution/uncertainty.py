@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 #: With fewer groups a standard error says too little of itself to be reported.
@@ -112,18 +112,18 @@ def student_quantile(confidence: float, groups: int) -> float:
     return float(stdtrit(groups - 1, 0.5 + confidence / 2))
 
 
-def discoveries(
+def lowest_rates(
     mean: Float[Tensor, "item channel n"],
     error: Float[Tensor, "item channel n"],
     groups: int,
-    rate: float,
     weight: Float[Tensor, " n"],
-) -> Bool[Tensor, "item channel n"]:
-    """Find which numbers of each item differ from zero, at a false discovery rate.
+) -> Float[Tensor, "item channel n"]:
+    """Return the lowest false discovery rate at which each number of an item is found to differ from zero.
 
     Student's t with G - 1 degrees of freedom, two-sided, and the step-up procedure of Benjamini and Hochberg over all
     numbers of an item, each p-value divided by its weight (Genovese, Roeder, Wasserman, False discovery control with
-    p-value weighting, Biometrika 93, 2006). What is zero in every group is no discovery; what is the same in all is.
+    p-value weighting, Biometrika 93, 2006). What is zero in every group is found at no rate, and gets inf; what is the
+    same in all is found at any.
 
     Parameters
     ----------
@@ -131,8 +131,6 @@ def discoveries(
         Estimates and their standard errors.
     groups : int
         How many group means they come from.
-    rate : float
-        The false discovery rate.
     weight : Tensor, shape (n,)
         Share of the error budget, 1 on average; fixed before the estimates are seen.
     """
@@ -145,9 +143,8 @@ def discoveries(
     ratio = torch.where(mean == 0, 0, mean.abs() / torch.maximum(error, rounding))
     t = ratio.double().cpu().numpy()
     p = np.minimum(2 * stdtr(groups - 1, -t) / weight.double().cpu().numpy(), 1)
-    adjusted = false_discovery_control(p.reshape(len(p), -1), axis=1, method="bh")
-    found = (adjusted <= rate).reshape(p.shape) & (t > 0)
-    return torch.from_numpy(found).to(mean.device)
+    adjusted = false_discovery_control(p.reshape(len(p), -1), axis=1, method="bh").reshape(p.shape)
+    return torch.from_numpy(np.where(t > 0, adjusted, np.inf)).to(mean.device)
 
 
 def shrink_band(mean: Tensor, error: Tensor) -> Tensor:

@@ -8,9 +8,10 @@ matplotlib changes, and they set their own colours and sizes, so that a style of
 from .bars import scale_contributions, scale_shares, significance
 from .maps import heatmap, scale_maps
 from .mosaics import mosaic
-from .overview import picture, plot
+from .overview import glance, picture, plot
 
 __all__ = [
+    "glance",
     "heatmap",
     "mosaic",
     "picture",

@@ -11,6 +11,7 @@ from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from wam_widgets.attribution import Explanation
+from wam_widgets.transform import Coefficients
 from wam_widgets.transform.grid import dimensions
 
 from .canvas import FAINT, SIZE, TEXT, Colours, clean, foot, head, new_figure, say
@@ -87,22 +88,30 @@ def mosaic(explanation: Explanation, item: int = 0, *, signed: bool | None = Non
     return figure
 
 
-def _mosaic_blocks(explanation: Explanation, item: int, *, signed: bool, per: Per) -> list[_Block]:
-    """Place the bands as PyWavelets' `coeffs_to_array` does."""
+def corners(coefficients: Coefficients) -> dict[tuple[str, str], tuple[int, int]]:
+    """Return the first row and column of every band, by scale and orientation, as in `pywt.coeffs_to_array`."""
     filters = {name: letters for letters, name in dimensions(2).orientations.items()}
-    cells = dict(zip(explanation.scales, cells_of(explanation), strict=True))
-    blocks: list[_Block] = []
+    places: dict[tuple[str, str], tuple[int, int]] = {}
     corner = (0, 0)
-    for scale, bands in explanation.attribution.by_scale():
-        arrays = {}
-        for orientation, band in bands.items():
-            values = array_of(band[item] if signed else band[item].abs()).sum(0)
-            arrays[orientation] = values / cells[scale] if per == "sample" else values
-        for orientation, values in arrays.items():
+    for scale, bands in coefficients.by_scale():
+        for orientation in bands:
             down, right = (letter == "d" for letter in filters.get(orientation, "aa"))
-            blocks.append((scale, orientation, (corner[0] * down, corner[1] * right), values))
-        rows, columns = next(iter(arrays.values())).shape
+            places[scale, orientation] = (corner[0] * down, corner[1] * right)
+        rows, columns = next(iter(bands.values())).shape[2:]
         corner = (corner[0] + rows, corner[1] + columns)
+    return places
+
+
+def _mosaic_blocks(explanation: Explanation, item: int, *, signed: bool, per: Per) -> list[_Block]:
+    """Return every band's values in their place."""
+    cells = dict(zip(explanation.scales, cells_of(explanation), strict=True))
+    attribution = explanation.attribution
+    places = corners(attribution)
+    blocks: list[_Block] = []
+    for scale, orientation, band in attribution.bands():
+        values = array_of(band[item] if signed else band[item].abs()).sum(0)
+        values = values / cells[scale] if per == "sample" else values
+        blocks.append((scale, orientation, places[scale, orientation], values))
     return blocks
 
 

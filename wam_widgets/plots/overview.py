@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -11,7 +12,7 @@ from wam_widgets.attribution import Explanation
 
 from .bars import bars_height, contribution_bars, has_significance, share_bars, significance_bars
 from .canvas import SIZE, TEXT, WIDTH, head, new_figure, png, title
-from .maps import draw_heat, draw_maps, maps_height
+from .maps import draw_heat, draw_maps, heatmap, maps_height
 from .planes import array_of, planes_of
 from .words import Per, heading, require_item, what_is_explained
 
@@ -86,10 +87,20 @@ def plot(
     return figure
 
 
+def glance(explanation: Explanation) -> bytes | None:
+    """Return what stands beside a live view, for places without JavaScript: the heat map of the first item as a PNG."""
+    return _safe_png(explanation, heatmap)
+
+
 def picture(explanation: Explanation) -> bytes | None:
     """Return what a notebook displays: the figure of the first item as a PNG; None, with a warning, if it can't."""
+    return _safe_png(explanation, plot)
+
+
+def _safe_png(explanation: Explanation, figure: Callable[[Explanation], Figure]) -> bytes | None:
+    """Draw a figure; None, with a warning, if it can't be drawn."""
     try:
-        return png(plot(explanation), dpi=100)
+        return png(figure(explanation), dpi=100)
     except Exception as error:  # noqa: BLE001  # a display must not hide the object that it displays
         warnings.warn(f"No picture: {type(error).__name__}: {error}", RuntimeWarning, stacklevel=2)
         return None

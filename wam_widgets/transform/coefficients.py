@@ -17,7 +17,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from .checks import nearest
+from wam_widgets.checks import nearest
+
 from .grid import dimensions, require_signal
 from .wavelet import Mode, dual, find_wavelet, require_level, require_mode, scale_names
 

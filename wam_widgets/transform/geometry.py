@@ -39,6 +39,15 @@ class Cells:
     tile: NDArray[np.int64]
     edges: NDArray[np.float64]
 
+    def overlaps(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return, per sample, the first tile that it overlaps and how much of it lies there; the rest is in the next.
+
+        Tiles are at least one sample wide, so a sample overlaps two at most.
+        """
+        starts = np.arange(-0.5, self.edges[-1] - 0.5)
+        first = np.searchsorted(self.edges, starts, side="right") - 1
+        return first, np.minimum(self.edges[first + 1] - starts, 1)
+
 
 def positions(samples: int, wavelet: str, scale: int, kind: str) -> NDArray[np.float64]:
     """Return the energy centroid of every synthesis atom of a band, along one axis.
@@ -129,10 +138,8 @@ def _spread_axis(band: Tensor, tiling: Cells, axis: int) -> Tensor:
     tile = torch.as_tensor(tiling.tile, device=band.device)
     along_last = band.movedim(axis, -1)
     density = along_last.new_zeros((*along_last.shape[:-1], len(widths))).index_add_(-1, tile, along_last) / widths
-    # Tiles are at least one sample wide, so a sample overlaps the tile that it starts in and at most the next one.
-    starts = np.arange(-0.5, tiling.edges[-1] - 0.5)
-    first = np.searchsorted(tiling.edges, starts, side="right") - 1
-    share = torch.as_tensor(np.minimum(tiling.edges[first + 1] - starts, 1), dtype=band.dtype, device=band.device)
+    first, part = tiling.overlaps()
+    share = torch.as_tensor(part, dtype=band.dtype, device=band.device)
     first_tile = torch.as_tensor(first, device=band.device)
     next_tile = (first_tile + 1).clamp(max=len(widths) - 1)
     return (density[..., first_tile] * share + density[..., next_tile] * (1 - share)).movedim(-1, axis)

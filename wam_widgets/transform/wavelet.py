@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 import pywt
 
-from .checks import nearest, whole_number
+from wam_widgets.checks import nearest, whole_number
 
 Mode = Literal["zero", "reflect", "symmetric", "periodic", "constant"]
 """How a signal is continued beyond its border, in the words of PyWavelets (and ptwt)."""

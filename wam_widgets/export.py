@@ -1,0 +1,211 @@
+"""Pages that stay alive: one file, no kernel, no network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from wam_widgets.attribution import Explanation
+from wam_widgets.widgets.base import Widget, joined
+from wam_widgets.widgets.explorers import show
+from wam_widgets.widgets.explorers.explorer import Explorer
+
+_SHIM = Path(__file__).with_suffix(".js")
+
+_STYLE = """
+:root { color-scheme: light dark; }
+body { background: light-dark(#fff, #16181b); color: light-dark(#1a1a1a, #e8e8e8); margin: 0 auto; max-width: 72rem;
+  padding: 1rem; font: 1rem/1.5 system-ui, sans-serif; }
+[data-wam] { margin: 1rem 0; }
+[data-wam] figure { margin: 0; }
+[data-wam] img { background: #fff; height: auto; max-width: 100%; }
+"""
+
+
+def export_html(
+    shown: Widget | Explanation, path: str | Path, *, wavelets: Sequence[str | None] = (), title: str | None = None
+) -> Path:
+    """Write one file that does in any browser what the view does here: no kernel, no network, nothing to install.
+
+    Parameters
+    ----------
+    shown : Widget or Explanation
+        An explorer, with its present settings, or an explanation, shown by its explorer.
+    path : str or Path
+        The file, usually ending in ".html". Replaced if it exists.
+    wavelets : sequence of str or None
+        Other wavelets that the reader can switch to; each adds to the size what the first takes.
+    title : str, optional
+        Of the page; by default what is explained.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For what can't be shown, or a wavelet that doesn't exist or doesn't fit.
+    OSError
+        If the file can't be written.
+
+    Notes
+    -----
+    The page forbids itself any request (Content-Security-Policy) and runs only its own code. What needs a kernel or the
+    model is absent. Without JavaScript it shows a picture.
+
+    Examples
+    --------
+    >>> export_html(explanation, "cat.html", wavelets=["db4"])  # doctest: +SKIP
+    """
+    path = Path(path)
+    path.write_text(_page_of(shown, wavelets, title), encoding="utf-8")
+    return path
+
+
+class Iframe:
+    """A live view as the output of a cell, which survives being saved, shared and turned into a page by nbconvert."""
+
+    def __init__(self, page: str, height: int) -> None:
+        self._page, self._height = page, height
+
+    def _repr_html_(self) -> str:
+        return (
+            f'<iframe title="live explanation" srcdoc="{html.escape(self._page)}" '
+            f'style="border: 0; width: 100%; height: {self._height}px;"></iframe>'
+        )
+
+    def __repr__(self) -> str:
+        return f"Iframe({len(self._page) / 1e6:.1f} MB, live without a kernel)"
+
+
+def to_iframe(shown: Widget | Explanation, *, wavelets: Sequence[str | None] = (), height: int = 900) -> Iframe:
+    """Return a cell output that stays live without a kernel: the page of `export_html` inside the notebook.
+
+    Parameters
+    ----------
+    shown, wavelets
+        As in `export_html`.
+    height : int
+        In pixels.
+
+    Returns
+    -------
+    Iframe
+        Put it at the end of a cell. The notebook file grows by the size of the page.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `export_html`.
+    """
+    return Iframe(_page_of(shown, wavelets, None), height)
+
+
+def page(parts: Sequence[Widget | str], *, title: str, style: str = "", wavelets: Sequence[str | None] = ()) -> str:
+    """Return a page of live views.
+
+    Parameters
+    ----------
+    parts : sequence of Widget or str
+        What stands there, one below the other; a str is markup and has to be safe.
+    title : str
+        Of the page: text.
+    style : str
+        Additional CSS.
+    wavelets : sequence of str or None
+        Other wavelets that the reader can switch to, in every explorer.
+
+    Returns
+    -------
+    str
+        HTML that makes no request.
+    """
+    widgets = [part for part in parts if isinstance(part, Widget)]
+    trios = list(dict.fromkeys(_trio(widget) for widget in widgets))
+    modules = [f"const {trio.__name__} = (() => {{\n{_body(trio)}\nreturn {{ render }};\n}})();" for trio in trios]
+    shim = joined(_SHIM).replace("export function", "function")
+    code = "\n".join([*modules, shim, f"mount({{ {', '.join(trio.__name__ for trio in trios)} }});"])
+    sheet = "".join([_STYLE, *dict.fromkeys(str(trio._css) for trio in trios), style])  # noqa: SLF001  # ours
+    body = "\n".join(part if isinstance(part, str) else _place(part, wavelets) for part in parts)
+    rules = (
+        f"default-src 'none'; script-src '{_hash(code)}'; style-src '{_hash(sheet)}'; img-src data:; "
+        f"base-uri 'none'; form-action 'none'"
+    )
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{rules}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{html.escape(title)}</title>
+<style>{sheet}</style>
+</head>
+<body>
+<main>
+{body}
+</main>
+<script type="module">{code}</script>
+</body>
+</html>
+"""
+
+
+def _page_of(shown: object, wavelets: Sequence[str | None], title: str | None) -> str:
+    """Return the page of one view."""
+    view = show(shown) if isinstance(shown, Explanation) else shown
+    if not isinstance(view, Widget):
+        raise TypeError(
+            f"A page shows an Explanation or one of our widgets; got {type(shown).__name__}. Pass what `explain` "
+            f"returned, or e.g. an ImageExplorer."
+        )
+    if isinstance(wavelets, str):
+        raise TypeError(f"`wavelets` must be a list of names; got {wavelets!r}. Pass `wavelets=[{wavelets!r}]`.")
+    if wavelets and not isinstance(view, Explorer):
+        raise ValueError(f"Only explorers can switch wavelets; got {type(view).__name__}. Leave `wavelets` out.")
+    try:
+        return page([view], title=title or repr(view), wavelets=wavelets)
+    finally:
+        if view is not shown:
+            view.close()
+
+
+def _place(widget: Widget, wavelets: Sequence[str | None]) -> str:
+    """Return where a widget is drawn, with all that it needs, and the picture that stands there until then."""
+    state, shelf = widget.page_state(wavelets)
+    held = json.dumps({"state": state, "shelf": shelf}, default=_encode).replace("<", "\\u003c")
+    picture = widget.picture()
+    figure = ""
+    if picture is not None:
+        source = f"data:image/png;base64,{base64.b64encode(picture).decode()}"
+        sentence = "A live view stands here in browsers that run JavaScript modules and draw on a canvas."
+        alternative = html.escape(repr(widget), quote=True)
+        figure = f'<figure><img src="{source}" alt="{alternative}"><figcaption>{sentence}</figcaption></figure>'
+    return f'<div data-wam="{_trio(widget).__name__}">{figure}<script type="application/json">{held}</script></div>'
+
+
+def _trio(widget: Widget) -> type[Widget]:
+    """Return the class whose code draws a widget."""
+    return next(each for each in type(widget).__mro__ if isinstance(vars(each).get("_esm"), str))
+
+
+def _body(trio: type[Widget]) -> str:
+    """Return the code of a widget without its export, which only a module of its own can have."""
+    return str(trio._esm).replace("export default { render };", "")  # noqa: SLF001  # ours
+
+
+def _encode(value: object) -> dict[str, str]:
+    """Return bytes as JSON can hold them."""
+    if not isinstance(value, (bytes, memoryview)):
+        raise TypeError(f"A page holds numbers, text and bytes; got {type(value).__name__}.")
+    return {"$bytes": base64.b64encode(value).decode()}
+
+
+def _hash(content: str) -> str:
+    """Name content as a Content-Security-Policy does."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}"

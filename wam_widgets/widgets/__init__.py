@@ -1,0 +1,6 @@
+"""Views for notebooks: the only layer that knows a browser."""
+
+from .explorers import ImageExplorer, show
+from .scale_sliders import ScaleSliders
+
+__all__ = ["ImageExplorer", "ScaleSliders", "show"]

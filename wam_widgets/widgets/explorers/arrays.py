@@ -1,0 +1,292 @@
+"""An explanation of images as the arrays that a browser draws: coefficients, errors, and where everything sits.
+
+Arrays travel as bytes, once; the browser spreads coefficients over the grid, since that is where it takes less.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import torch
+from matplotlib.colors import Colormap
+from numpy.typing import ArrayLike, NDArray
+
+from wam_widgets.attribution import Explanation
+from wam_widgets.plots.mosaics import corners
+from wam_widgets.plots.planes import cells_of
+from wam_widgets.plots.words import (
+    class_name,
+    plain,
+    probability,
+    scale_words,
+    seen_as,
+    unit,
+    what_is_explained,
+)
+from wam_widgets.transform.geometry import cells, positions
+from wam_widgets.transform.grid import dimensions
+from wam_widgets.transform.wavelet import coarser_size, find_wavelet
+from wam_widgets.widgets.image_view import DIVERGING, RATES, SEQUENTIAL
+
+#: Entries of a colour table, as in colours.js.
+_STEPS = 1024
+
+#: Classes that are listed with their probabilities.
+_LISTED = 5
+
+#: Pixels of a thumbnail's longer side.
+_THUMBNAIL = 64
+
+#: Colour maps of matplotlib that needn't be turned round: dark is strong, warm is positive.
+_AS_THEY_ARE = ("Greys",)
+
+_ERRORLESS = {
+    "saliency": "A saliency map is one gradient: nothing says how sure it is. SmoothGrad has standard errors.",
+    "integrated_gradients": "Integrated Gradients have no standard errors; how well they add up is their check.",
+    "smoothgrad": "Standard errors need at least 8 noisy copies.",
+}
+
+
+def values_of(explanation: Explanation, key: str) -> dict[str, Any]:
+    """Return what is drawn of an image: all but the errors, which take longer.
+
+    Parameters
+    ----------
+    explanation : Explanation
+        Of one image, in the wavelet to be shown.
+    key : str
+        A name, so that errors find their values.
+
+    Returns
+    -------
+    dict
+        What the browser unpacks (shared/arrays.js). `attribution` and `coefficients` are (channel, n) float32 in the
+        order of `Coefficients.bands`; a band begins at `start`. `painted` mixes channels into what a screen shows.
+    """
+    signal = explanation.signal[0]
+    painted = _painted(len(signal))
+    bands, axes, count = _bands(explanation)
+    wavelet = None if explanation.wavelet is None else find_wavelet(explanation.wavelet)
+    levels = [explanation.level, *range(explanation.level, 0, -1)]
+    return {
+        "key": key,
+        "size": list(explanation.size),
+        "channels": len(signal),
+        "count": count,
+        "scales": [
+            {"name": name, "cell": size, "level": level}
+            for name, size, level in zip(scale_words(explanation), cells_of(explanation), levels, strict=False)
+        ],
+        "bands": bands,
+        "axes": axes,
+        "mosaic": [max(band["corner"][axis] + band["shape"][axis] for band in bands) for axis in (0, 1)],
+        "attribution": _bytes(explanation.attribution.flatten()[0]),
+        "coefficients": _bytes(explanation.signal_coefficients().flatten()[0]),
+        "baseline": None
+        if explanation.baseline is None
+        else _bytes(np.tensordot(painted, _array(explanation.baseline[0]), axes=1)),
+        "filters": None if wavelet is None else {"low": wavelet.rec_lo, "high": wavelet.rec_hi},
+        "sizes": _sizes(explanation),
+        "photo": _photo(signal).tobytes(),
+        "range": list(_range(signal)),
+        "painted": painted.tolist(),
+        "units": {per: unit(explanation, per) for per in ("cell", "sample")},
+        "grid": {
+            "axes": [plain(name) for name in explanation.grid.axes],
+            "spacing": list(explanation.grid.spacing),
+            "units": [plain(name) for name in explanation.grid.units],
+        },
+        "signable": explanation.aggregate == "mean",
+        "shares": None if explanation.has_errors else _finite(explanation.scale_shares()[0]),
+        "title": what_is_explained(explanation, 0).replace("\n", "; "),
+        "subtitle": seen_as(explanation),
+        "predictions": _predictions(explanation),
+        "errorless": "" if explanation.has_errors else _errorless(explanation),
+    }
+
+
+def errors_of(explanation: Explanation, key: str) -> dict[str, Any]:
+    """Return what is known of the errors of an image; nothing where there are none.
+
+    Returns
+    -------
+    dict
+        `error` is the standard error of each position's sum over channels, (n,) float32; `rank`, (channel, n) uint8,
+        the number of the first rate in `RATES` at which a coefficient can be told from zero, their count if at none;
+        `found` how many are found at each rate; `denoised` as the attribution.
+    """
+    if not explanation.has_errors:
+        return {}
+    errors: dict[str, Any] = {
+        "key": key,
+        "error": _bytes(explanation.standard_error(channel_sums=True).flatten()[0, 0]),
+        "shares": _finite(explanation.scale_shares()[0]),
+        "intervals": _finite(explanation.scale_share_intervals()[0]),
+    }
+    if explanation.aggregate == "mean":
+        rank = np.searchsorted(RATES, _array(explanation.lowest_rate().flatten()[0])).astype(np.uint8)
+        errors |= {
+            "rank": rank.tobytes(),
+            "found": [int((rank <= index).sum()) for index in range(len(RATES))],
+            "denoised": _bytes(explanation.denoised().attribution.flatten()[0]),
+        }
+    return errors
+
+
+def items_of(explanation: Explanation) -> list[dict[str, Any]]:
+    """Return title and thumbnail of every item."""
+    return [
+        {"title": what_is_explained(explanation, item).split("\n")[0], **_thumbnail(_photo(signal))}
+        for item, signal in enumerate(explanation.signal)
+    ]
+
+
+def tables() -> dict[str, dict[str, bytes]]:
+    """Return the colour tables, (step, red-green-blue-opacity) uint8: the weaker a value, the more transparent."""
+    steps = np.linspace(0, 1, _STEPS)
+    made: dict[str, dict[str, bytes]] = {"sequential": {}, "diverging": {}}
+    for kind, names, strength in (("sequential", SEQUENTIAL, steps), ("diverging", DIVERGING, np.abs(2 * steps - 1))):
+        for name in names:
+            # Dark is strong, as on paper, and warm colours speak for what is explained.
+            turned = name not in _AS_THEY_ARE
+            table = _colours(mpl.colormaps[f"{name}_r" if turned else name], steps)
+            table[:, 3] = np.round(255 * 0.95 * np.minimum(strength / 0.7, 1) ** 0.8)
+            made[kind][name] = table.tobytes()
+    return made
+
+
+def _photo(signal: torch.Tensor) -> NDArray[np.uint8]:
+    """Return an image as a screen shows it, (row, column, red-green-blue-opacity)."""
+    low, high = _range(signal)
+    mixed = np.tensordot(_painted(len(signal)), _array(signal), axes=1)
+    bright = np.clip(np.nan_to_num((mixed - low) / (high - low or 1.0), posinf=1, neginf=0), 0, 1)
+    photo = np.full((*mixed.shape[1:], 4), 255, np.uint8)
+    photo[..., :3] = np.round(255 * np.moveaxis(bright, 0, -1))
+    return photo
+
+
+def _painted(channels: int) -> NDArray[np.float64]:
+    """Return what each painted channel is made of: three of three or four are colours, others are averaged to grey."""
+    return np.eye(channels)[:3] if channels in {3, 4} else np.full((1, channels), 1 / channels)
+
+
+def _range(signal: torch.Tensor) -> tuple[float, float]:
+    """Return the values that are drawn as black and white: 0 and 1, or the ends of a signal that leaves them."""
+    mixed = np.tensordot(_painted(len(signal)), _array(signal), axes=1)
+    finite = mixed[np.isfinite(mixed)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    return (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)
+
+
+def _bands(explanation: Explanation) -> tuple[list[dict[str, Any]], dict[str, Any], int]:
+    """Return what is to be known of every band, the axes that they lie along by name, and how many coefficients."""
+    filters = {name: letters for letters, name in dimensions(2).orientations.items()}
+    template = explanation.attribution
+    places = corners(template)
+    bands, axes, start = [], {}, 0
+    for number, (scale, detail) in enumerate(template.by_scale()):
+        level = explanation.level if number == 0 else explanation.level + 1 - number
+        for orientation, band in detail.items():
+            shape = tuple(band.shape[2:])
+            kinds = filters.get(orientation, "aa")
+            names = [f"{size} {level} {kind}" for size, kind in zip(explanation.size, kinds, strict=True)]
+            for name, size, kind in zip(names, explanation.size, kinds, strict=True):
+                if explanation.wavelet is not None and name not in axes:
+                    axes[name] = _axis(size, explanation.wavelet, level, kind)
+            bands.append(
+                {
+                    "scale": number,
+                    "orientation": orientation,
+                    "shape": list(shape),
+                    "start": start,
+                    "corner": list(places[scale, orientation]),
+                    "rows": names[0],
+                    "columns": names[1],
+                }
+            )
+            start += math.prod(shape)
+    return bands, axes, start
+
+
+def _axis(samples: int, wavelet: str, level: int, kind: str) -> dict[str, bytes]:
+    """Return the tiling of an axis (see `Axis` in shared/wavelets.js)."""
+    tiling = cells(samples, wavelet, level, kind)
+    first, share = tiling.overlaps()
+    return {
+        "tile": tiling.tile.astype(np.uint16).tobytes(),
+        "width": _bytes(np.diff(tiling.edges)),
+        "first": first.astype(np.uint16).tobytes(),
+        "share": _bytes(share),
+        "at": (np.searchsorted(tiling.edges, np.arange(samples), side="right") - 1).astype(np.uint16).tobytes(),
+        "place": _bytes(positions(samples, wavelet, level, kind)),
+    }
+
+
+def _sizes(explanation: Explanation) -> list[list[int]]:
+    """Return the size of the image, of what one decomposition leaves of it, and so on."""
+    sizes = [list(explanation.size)]
+    if explanation.wavelet is not None:
+        taps = find_wavelet(explanation.wavelet).dec_len
+        for _ in range(explanation.level):
+            sizes.append([coarser_size(samples, taps) for samples in sizes[-1]])
+    return sizes
+
+
+def _predictions(explanation: Explanation) -> list[dict[str, Any]]:
+    """Return the classes with the highest outputs, and the explained one, with their probabilities."""
+    if explanation.output is None or explanation.output.shape[1] < 2:
+        return []
+    row = explanation.output[0]
+    listed = row.topk(min(_LISTED, len(row))).indices.tolist()
+    explained = None if explanation.target is None else int(explanation.target[0])
+    listed += [explained] if explained is not None and explained not in listed else []
+    chances = {column: probability(explanation, 0, column) for column in listed}
+    return [
+        {
+            "label": class_name(explanation, column),
+            "probability": chance[0] if chance and math.isfinite(chance[0]) else None,
+            "explained": column == explained,
+        }
+        for column, chance in chances.items()
+    ]
+
+
+def _errorless(explanation: Explanation) -> str:
+    """Say why there are no standard errors."""
+    if "denoised" in explanation.settings:
+        return "This explanation is denoised already: its standard errors belong to the plain one."
+    return _ERRORLESS[explanation.method]
+
+
+def _thumbnail(photo: NDArray[np.uint8]) -> dict[str, Any]:
+    """Return a small picture: the mean of blocks of pixels."""
+    step = math.ceil(max(photo.shape[:2]) / _THUMBNAIL)
+    small = photo[: photo.shape[0] // step * step or None, : photo.shape[1] // step * step or None]
+    rows, columns = max(small.shape[0] // step, 1), max(small.shape[1] // step, 1)
+    blocks = small[: rows * step, : columns * step].reshape(rows, -1, columns, small.shape[1] // columns, 4)
+    return {"size": [rows, columns], "photo": blocks.mean((1, 3)).astype(np.uint8).tobytes()}
+
+
+def _colours(cmap: Colormap, steps: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Return 8-bit colours between the entries of a colour map, of which matplotlib has 256."""
+    known = np.asarray(cmap(np.arange(cmap.N)))
+    places = np.linspace(0, 1, cmap.N)
+    return np.stack([np.round(255 * np.interp(steps, places, known[:, c])) for c in range(4)], axis=1).astype(np.uint8)
+
+
+def _array(values: torch.Tensor) -> NDArray[np.float64]:
+    return np.asarray(values.detach().double().cpu().numpy())
+
+
+def _bytes(values: torch.Tensor | ArrayLike) -> bytes:
+    """Return numbers as float32; what isn't finite becomes zero, which a browser can add up."""
+    array = _array(values) if isinstance(values, torch.Tensor) else np.asarray(values)
+    return np.nan_to_num(array, posinf=0, neginf=0).astype("<f4").tobytes()
+
+
+def _finite(values: torch.Tensor) -> Any:
+    """Return nested lists that JSON can hold."""
+    return np.nan_to_num(_array(values)).tolist()

@@ -1,0 +1,70 @@
+"""Which view shows an explanation, and what a notebook displays of it."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import Any
+
+from wam_widgets.attribution import Explanation
+from wam_widgets.attribution.passes import Model
+from wam_widgets.plots import picture
+
+from .image import ImageExplorer, require_image
+
+
+def show(explanation: Explanation, *, model: Model | None = None, **settings: Any) -> ImageExplorer:
+    """Show an explanation in the view that is made for it.
+
+    Parameters
+    ----------
+    explanation : Explanation
+        Of images. (Views of sound and volumes come later: `plot` shows them.)
+    model : callable, optional
+        What was explained; with it, the view can ask about another class or with another method.
+    **settings
+        As the explorer takes them, such as `look="mosaic"`.
+
+    Returns
+    -------
+    ImageExplorer
+
+    Raises
+    ------
+    TypeError, ValueError
+        For what isn't an explanation of images, or settings that can't be right.
+
+    Examples
+    --------
+    At the end of a cell::
+
+        wam.show(explanation, model=model)
+    """
+    return ImageExplorer(explanation, model=model, **settings)
+
+
+def bundle(explanation: Explanation) -> dict[str, Any] | tuple[dict[str, Any], dict[str, Any]] | None:
+    """Return what a notebook displays of an explanation: its explorer, beside it a picture and a short text.
+
+    None outside notebooks, where the text is enough.
+    """
+    if not _in_notebook():
+        return None
+    shown: dict[str, Any] = {"text/plain": repr(explanation)}
+    try:
+        require_image(explanation)
+    except ValueError:  # no explorer for it
+        shown["image/png"] = picture(explanation)
+        return shown
+    try:
+        return ImageExplorer(explanation)._repr_mimebundle_()  # what IPython would call
+    except Exception as error:  # noqa: BLE001  # a display must not hide the object that it displays
+        warnings.warn(f"No explorer: {type(error).__name__}: {error}", RuntimeWarning, stacklevel=2)
+        return shown
+
+
+def _in_notebook() -> bool:
+    """Whether IPython runs in a kernel rather than in a terminal."""
+    ipython = sys.modules.get("IPython")
+    shell = None if ipython is None else ipython.get_ipython()
+    return getattr(shell, "kernel", None) is not None

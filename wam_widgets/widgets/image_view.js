@@ -1,0 +1,197 @@
+// @ts-check
+import { mix, numbers, Shown, unpack, unpackErrors } from "./shared/arrays.js";
+import { colourBar, limitOf, paintBlock, paintImage, paintOver, percent } from "./shared/colours.js";
+import { check, manyOf, pick, radios, slide } from "./shared/controls.js";
+import { box, classes, items, needKernel, noise, question, shareBar, wavelet } from "./shared/panels.js";
+import { drawMarks, reader } from "./shared/readout.js";
+import { scaleSliders } from "./shared/sliders.js";
+import { stage } from "./shared/stage.js";
+import { element, view } from "./shared/view.js";
+
+/**
+ * @typedef {import("./shared/arrays.js").Values} Values
+ * @typedef {import("./shared/arrays.js").Errors} Errors
+ * @typedef {import("./shared/view.js").Model<any>} Traits  those of image_view.py and explorers/image.py
+ */
+
+/** The settings that decide which coefficients are shown. */
+const SHOWN = ["orientations", "signed", "significant", "rate", "denoised"];
+
+const render = view(({ model, el, life }) => {
+  const traits = /** @type {Traits} */ (model);
+  const set = life.setter(traits);
+  const bound = { life, model: traits, set };
+  el.classList.add("wam-image");
+
+  /** @type {Values} */
+  let values;
+  /** @type {Errors | null} */
+  let errors = null;
+  /** What was computed last under a name, and for which settings. @type {Map<string, {settings: string, is: any}>} */
+  const kept = new Map();
+  /** @template T @param {string} name @param {string[]} names  of traits @param {() => T} compute @returns {T} */
+  const remember = (name, names, compute) => {
+    const settings = JSON.stringify(names.map((each) => traits.get(each)));
+    const found = kept.get(name);
+    if (found?.settings === settings) return found.is;
+    const is = compute();
+    kept.set(name, { settings, is });
+    return is;
+  };
+
+  // ----------------------------------------------------------------------------------------------------- what is drawn
+  const shown = () => remember("shown", SHOWN, () => new Shown(values, errors, traits));
+  const maps = () => remember("maps", [...SHOWN, "per"], () => shown().maps(traits.get("per")));
+  const blocks = () =>
+    remember("blocks", [...SHOWN, "per"], () => shown().bands.map((band) => shown().block(band, traits.get("per"))));
+  const parts = () => remember("parts", ["orientations", "significant", "rate"], () => shown().parts());
+  const empty = () => new Float32Array(values.size[0] * values.size[1]);
+
+  /** The end of the colour scale where nothing is hidden, shrunken or weighted: what such changes take away shows. */
+  const automatic = () =>
+    remember("limit", ["look", "signed", "per"], () => {
+      const plain = new Shown(values, null, traits, values.bands);
+      const per = traits.get("per");
+      if (traits.get("look") === "mosaic") return limitOf(plain.bands.map((band) => plain.block(band, per).amounts));
+      return limitOf([mix(plain.maps(per), [], empty())]);
+    });
+  /** @returns {import("./shared/colours.js").Scale} */
+  const scale = () => {
+    const { signed } = shown();
+    const tables = traits.get("_tables");
+    const table = remember("table", ["signed", "colours", "signed_colours"], () =>
+      numbers(signed ? tables.diverging[traits.get("signed_colours")] : tables.sequential[traits.get("colours")], Uint8Array));
+    return { table, signed, limit: traits.get("limit") || automatic() };
+  };
+
+  const picture = stage(life, traits, set, {
+    hover: (at) => showReadout(at),
+    choose: (at) => set({ cursor: readout.toImage(at) }),
+    step: (down, right) => {
+      const cursor = traits.get("cursor");
+      const from = cursor.length ? cursor : values.size.map((each) => each >> 1);
+      set({ cursor: [down, right].map((by, axis) => Math.min(values.size[axis] - 1, Math.max(0, from[axis] + by))) });
+    },
+  });
+  const paint = {
+    heatmap: (/** @type {ImageData} */ { data }) =>
+      paintOver(mix(maps(), traits.get("weights"), empty()), values.photo, scale(), traits.get("opacity"), data),
+    mosaic: (/** @type {ImageData} */ image) => {
+      for (const { shape, corner } of values.bands) {
+        paintBlock(new Float32Array(shape[0] * shape[1]), shape[1], corner, scale(), 0, image); // what is left out is zero
+      }
+      for (const { band, amounts } of blocks()) {
+        paintBlock(amounts, band.shape[1], band.corner, scale(), traits.get("weights")[band.scale], image);
+      }
+    },
+    image: (/** @type {ImageData} */ { data }) => {
+      const channels = values.painted.map((_, channel) => {
+        const into = empty();
+        if (values.baseline) into.set(values.baseline.subarray(channel * into.length, (channel + 1) * into.length));
+        return mix(parts().map((each) => each[channel]), traits.get("weights"), into);
+      });
+      paintImage(channels, values.range, data);
+    },
+  };
+  const draw = () => {
+    const look = /** @type {keyof typeof paint} */ (traits.get("look"));
+    const image = picture.resize(...(look === "mosaic" ? values.mosaic : values.size));
+    paint[look](image);
+    picture.context.putImageData(image, 0, 0);
+    legend.element.hidden = look === "image";
+    if (look !== "image") legend.show(scale(), values.units[traits.get("per")]);
+    el.dataset.drawn = values.key;
+    el.dataset.look = look;
+  };
+
+  // --------------------------------------------------------------------------------------------------- what is read off
+  const legend = colourBar();
+  const readout = reader(traits, () => ({ values, errors, shown: shown(), maps }));
+  const live = element("div", { class: "wam-unseen", role: "status" });
+  /** @param {[number, number] | null} hovered  pixel of the canvas under the pointer */
+  const showReadout = (hovered) => readout.show(hovered);
+  const showCursor = () => {
+    readout.show(null);
+    drawMarks(picture.marks, values, traits, readout.coefficientAt);
+    if (document.activeElement === picture.pane) live.textContent = readout.inWords();
+  };
+
+  // -------------------------------------------------------------------------------------------------------- the controls
+  const sliders = scaleSliders(life, traits, () => traits.get("_values").scales.map((/** @type {any} */ each) => each.name));
+  /** @param {string} kind @returns {[string, string][]} */
+  const names = (kind) => Object.keys(traits.get("_tables")[kind]).map((name) => [name, name]);
+  const magnitudes = pick(bound, "colours", "colours", () => names("sequential"), ["_tables"]);
+  const signs = pick(bound, "signed_colours", "colours", () => names("diverging"), ["_tables"]);
+  const signed = check(bound, "signed", "with sign (for and against)");
+  const bands = manyOf(bound, "orientations", "orientations", ["horizontal", "vertical", "diagonal"]);
+  const fit = element("button", { type: "button" }, "fit colours");
+  const refit = element("button", { type: "button" }, "automatic");
+  life.listen(fit, "click", () => {
+    const weights = traits.get("weights");
+    const arrays = traits.get("look") === "mosaic"
+      ? blocks().map(({ band, amounts }) => amounts.map((each) => each * weights[band.scale]))
+      : [mix(maps(), weights, empty())];
+    set({ limit: limitOf(arrays) });
+  });
+  life.listen(refit, "click", () => set({ limit: 0 }));
+  const opacity = slide(bound, "opacity", "opacity", { values: Array.from({ length: 101 }, (_, at) => at / 100), write: percent });
+  const per = radios(bound, "per", "amounts", [["sample", "spread over its cell"], ["cell", "full strength"]]);
+  const display = box(
+    "Show",
+    element(
+      "div", { class: "wam-stack" },
+      radios(bound, "look", "look", [["heatmap", "heat map"], ["image", "rebuilt image"], ["mosaic", "mosaic"]]),
+      bands, element("div", { class: "wam-stack wam-colours" }, per, signed, opacity, magnitudes, signs, element("div", { class: "wam-row" }, fit, refit)),
+    ),
+  );
+  const asking = question(bound);
+  const wavelets = wavelet(bound);
+  const title = element("div", { class: "wam-title" });
+  const subtitle = element("div", { class: "wam-fine" });
+  const predicted = element("div", {});
+  el.append(
+    element("div", { class: "wam-head" }, title, subtitle, items(bound)),
+    element(
+      "div", { class: "wam-body" },
+      element("div", { class: "wam-left" }, picture.pane, element("div", { class: "wam-row" }, picture.buttons, legend.element), readout.element, live),
+      element("div", { class: "wam-right" }, display, sliders.element, noise(bound), predicted, wavelets, asking, needKernel(bound, el, [wavelets, asking])),
+    ),
+  );
+
+  // ------------------------------------------------------------------------------------------------------ what follows what
+  const redraw = life.everyFrame(draw);
+  let known = "";
+  life.follow(traits, ["_values"], () => {
+    values = unpack(traits.get("_values"));
+    kept.clear();
+    errors = null;
+    const scales = values.scales.map((each) => each.name).join();
+    if (scales !== known) sliders.rebuild();
+    known = scales;
+    title.textContent = values.title;
+    subtitle.textContent = values.subtitle;
+    picture.pane.setAttribute("aria-label", `${values.title}: picture. Arrow keys move the cursor, plus and minus zoom.`);
+    predicted.replaceChildren(...(values.predictions.length ? [box("Prediction", classes(values.predictions))] : []));
+    bands.hidden = values.bands.length < 2;
+    per.hidden = values.bands.length < 2;
+    signed.hidden = !values.signable;
+    draw(); // at once: a frame later the first picture would flicker
+  });
+  life.follow(traits, ["_errors", "_values"], () => {
+    const sent = traits.get("_errors");
+    errors = sent.key === values.key ? unpackErrors(sent) : null;
+    kept.clear();
+    values.scales.forEach((_, at) => sliders.note(at, shareBar((errors ?? values).shares[at], errors?.intervals?.[at] ?? null)));
+    redraw();
+  });
+  life.follow(traits, [...SHOWN, "look", "weights", "per", "opacity", "colours", "signed_colours", "limit"], redraw);
+  life.follow(traits, ["look", "signed"], () => {
+    magnitudes.hidden = shown().signed;
+    signs.hidden = !shown().signed;
+    for (const each of el.querySelectorAll(".wam-colours > *")) each.classList.toggle("wam-off", traits.get("look") === "image");
+    opacity.classList.toggle("wam-off", traits.get("look") !== "heatmap");
+  });
+  life.follow(traits, ["_values", "_errors", "cursor", "look", "per", "weights", ...SHOWN], showCursor);
+});
+
+export default { render };

@@ -1,0 +1,224 @@
+// @ts-check
+// The groups of controls that every explorer has: noise, wavelet, questions to the model, items.
+import { percent } from "./colours.js";
+import { check, pick, slide } from "./controls.js";
+import { element } from "./view.js";
+
+/** @typedef {import("./controls.js").Bound} Bound */
+
+/** How long the kernel may take before the view says that it waits, in milliseconds. */
+const PATIENCE = 1000;
+
+/** @param {string} legend @param {...(Node | string)} children */
+export const box = (legend, ...children) =>
+  element("fieldset", { class: "wam-box" }, element("legend", {}, legend), ...children);
+
+/**
+ * What can be told from zero, and what is left without noise.
+ * @param {Bound} bound
+ * @returns {HTMLElement}
+ */
+export function noise(bound) {
+  const { life, model } = bound;
+  const rates = model.get("_rates");
+  const hide = check(bound, "significant", "hide what can't be told from zero");
+  const rate = slide(bound, "rate", "false discovery rate", { values: rates, write: percent });
+  const shrink = check(bound, "denoised", "denoised");
+  const said = element("div", { class: "wam-fine", role: "status" });
+  const controls = element("div", { class: "wam-stack" }, hide, rate, shrink);
+  life.follow(model, ["_errors", "_values", "rate"], () => {
+    const { rank, found, denoised } = model.get("_errors");
+    hide.hidden = rate.hidden = !rank;
+    shrink.hidden = !denoised;
+    if (!found) {
+      said.textContent = model.get("_values").errorless ?? "";
+      return;
+    }
+    const count = found[rates.indexOf(model.get("rate"))];
+    const all = model.get("_values").count * model.get("_values").channels;
+    const chance = Math.round(count * model.get("rate"));
+    said.textContent =
+      `${count.toLocaleString("en")} of ${all.toLocaleString("en")} coefficients can be told from zero; ` +
+      `about ${chance.toLocaleString("en")} of them by chance.`;
+  });
+  return box("Noise", controls, said);
+}
+
+/**
+ * Another view of the same passes. Absent where nothing can be chosen.
+ * @param {Bound} bound
+ */
+export function wavelet(bound) {
+  const { life, model } = bound;
+  const choices = () => model.get("_choices");
+  const kinds = /** @type {Record<string, string>} */ ({ sensitivity: "gradient", contribution: "gradient × coefficient" });
+  const rows = /** @type {[string, HTMLElement][]} */ ([
+    ["wavelets", pick(bound, "wavelet", "wavelet", () => (choices().wavelets ?? []).map(
+      (/** @type {[string | null, string]} */ [name, family]) => [name, name ?? "none: the pixels", family]), ["_choices"])],
+    ["levels", pick(bound, "level", "level", () => (choices().levels ?? []).map((/** @type {number} */ each) => [each, String(each)]), ["_choices"])],
+    ["modes", pick(bound, "mode", "border", () => (choices().modes ?? []).map((/** @type {string} */ each) => [each, each]), ["_choices"])],
+    ["kinds", pick(bound, "kind", "shown", () => (choices().kinds ?? []).map((/** @type {string} */ each) => [each, kinds[each]]), ["_choices"])],
+  ]);
+  const said = element("div", { class: "wam-fine", role: "status" });
+  const made = box("Wavelet", element("div", { class: "wam-stack" }, ...rows.map(([, row]) => row)), said);
+  let waiting = 0;
+  const answered = () => {
+    clearTimeout(waiting);
+    said.textContent = model.get("_note") ?? "";
+  };
+  life.endings.push(() => clearTimeout(waiting));
+  life.listen(made, "change", () => {
+    clearTimeout(waiting);
+    waiting = window.setTimeout(() => (said.textContent = "The kernel is busy or gone: the picture follows when it answers."), PATIENCE);
+  });
+  life.follow(model, ["_values", "_note", "_problem"], answered);
+  life.follow(model, ["_choices"], () => {
+    for (const [name, row] of rows) row.hidden = (choices()[name] ?? []).length < 2;
+    made.hidden = rows.every(([, row]) => row.hidden);
+  });
+  return made;
+}
+
+/**
+ * Questions to the model: another class, a contrast, another method. Absent without a model.
+ * @param {Bound} bound
+ */
+export function question(bound) {
+  const { life, model, set } = bound;
+  const choices = () => model.get("_choices");
+  /** @param {string} none  what it means to choose no class */
+  const classes = (none) => () => [
+    /** @type {[any, string]} */ ([null, none]),
+    .../** @type {string[]} */ (choices().labels ?? []).map((label, column) => /** @type {[any, string]} */ ([column, label])),
+  ];
+  const samples = element("input", { type: "number", min: 1, max: 10000, step: 1, "aria-label": "samples" });
+  life.listen(samples, "change", () => samples.checkValidity() && samples.value && set({ samples: Number(samples.value) }));
+  life.follow(model, ["samples"], () => (samples.value = String(model.get("samples") ?? "")));
+  const run = element("button", { type: "button" }, "explain");
+  const stop = element("button", { type: "button" }, "stop");
+  const bar = element("progress", { "aria-label": "passes done" });
+  const said = element("span", { class: "wam-fine", role: "status" });
+  const working = element("div", { class: "wam-working" }, bar, stop);
+  const made = box(
+    "Ask the model",
+    element(
+      "div", { class: "wam-stack" },
+      pick(bound, "target", "class", classes("the predicted class"), ["_choices"]),
+      pick(bound, "against", "rather than", classes("—"), ["_choices"]),
+      pick(bound, "method", "method", () => (choices().methods ?? []).map((/** @type {[string, string]} */ each) => each), ["_choices"]),
+      element("label", { class: "wam-pick" }, element("span", { class: "wam-label" }, "samples"), samples),
+      element("div", { class: "wam-row" }, run, said),
+      working,
+    ),
+  );
+  life.listen(run, "click", () => {
+    model.save_changes(); // what was chosen a moment ago comes first
+    model.send({ do: "run" });
+  });
+  life.listen(stop, "click", () => model.send({ do: "stop" }));
+  life.follow(model, ["_work"], () => {
+    const { done, planned, left, stopping } = model.get("_work");
+    const busy = planned !== undefined;
+    working.hidden = !busy;
+    run.disabled = busy;
+    stop.disabled = Boolean(stopping);
+    bar.max = planned || 1;
+    bar.value = done ?? 0;
+    const time = left === null || left === undefined ? "" : `, ${left < 1 ? "less than a second" : `${Math.round(left)} s`} left`;
+    said.textContent = stopping ? "stopping …" : busy ? `${done} of ${planned} passes${time}` : "";
+  });
+  life.follow(model, ["_choices"], () => (made.hidden = !choices().methods));
+  return made;
+}
+
+/**
+ * Disable what needs the kernel, and say so, while there is none.
+ * @param {Bound} bound
+ * @param {HTMLElement} root
+ * @param {HTMLFieldSetElement[]} boxes
+ */
+export function needKernel({ life }, root, boxes) {
+  // ipywidgets marks the views of a kernel that died with a class.
+  const sentence = element("div", { class: "wam-fine", role: "status" });
+  const look = () => {
+    const gone = root.closest(".jupyter-widgets-disconnected") !== null;
+    for (const each of boxes) each.disabled = gone;
+    sentence.textContent = gone
+      ? "The kernel is gone: what needs it is switched off, the rest works on. Run the cell again to get it back."
+      : "";
+  };
+  const watcher = new MutationObserver(look);
+  requestAnimationFrame(() => {
+    const holder = root.closest(".jupyter-widgets");
+    if (holder) watcher.observe(holder, { attributes: true, attributeFilter: ["class"] });
+    look();
+  });
+  life.endings.push(() => watcher.disconnect());
+  return sentence;
+}
+
+/**
+ * The items to choose from, with their thumbnails.
+ * @param {Bound} bound
+ */
+export function items({ life, model, set }) {
+  const strip = element("div", { class: "wam-strip", role: "group", "aria-label": "items" });
+  life.listen(strip, "click", (event) => {
+    const button = event.target.closest("button");
+    if (button) set({ item: Number(button.dataset.item) });
+  });
+  life.follow(model, ["_items"], () => {
+    strip.hidden = model.get("_items").length < 2;
+    strip.replaceChildren(
+      ...model.get("_items").map((/** @type {any} */ { title, size, photo }, /** @type {number} */ at) => {
+        const canvas = element("canvas", { width: size[1], height: size[0], "aria-hidden": "true" });
+        const pixels = new Uint8ClampedArray(photo.buffer.slice(photo.byteOffset, photo.byteOffset + photo.byteLength));
+        canvas.getContext("2d")?.putImageData(new ImageData(pixels, size[1], size[0]), 0, 0);
+        return element("button", { type: "button", "data-item": at, title }, canvas, element("span", {}, title));
+      }),
+    );
+  });
+  life.follow(model, ["item", "_items"], () => {
+    for (const [at, button] of [...strip.children].entries()) {
+      button.setAttribute("aria-pressed", String(at === model.get("item")));
+    }
+  });
+  return strip;
+}
+
+/**
+ * A share with its interval, as a bar below a slider.
+ * @param {number} share
+ * @param {[number, number] | null} interval
+ */
+export function shareBar(share, interval) {
+  const bar = element("div", { class: "wam-share" });
+  bar.style.setProperty("--share", `${100 * share}%`);
+  const line = element("span", { class: "wam-interval" });
+  if (interval) {
+    line.style.left = `${100 * interval[0]}%`;
+    line.style.width = `${100 * (interval[1] - interval[0])}%`;
+    bar.append(line);
+  }
+  const text = interval ? `${percent(share)} (${percent(interval[0])} to ${percent(interval[1])})` : percent(share);
+  return element("div", { class: "wam-shared" }, bar, element("span", { class: "wam-fine" }, text));
+}
+
+/**
+ * The classes with the highest probabilities.
+ * @param {{label: string, probability: number | null, column: number, explained: boolean}[]} predictions
+ */
+export function classes(predictions) {
+  return element(
+    "ol", { class: "wam-classes", "aria-label": "predicted classes" },
+    ...predictions.map(({ label, probability, explained }) => {
+      const row = element(
+        "li", {},
+        element("span", { class: "wam-class" }, label, ...(explained ? [element("em", {}, " explained")] : [])),
+        element("span", { class: "wam-number" }, probability === null ? "" : percent(probability)),
+      );
+      row.style.setProperty("--share", `${100 * (probability ?? 0)}%`);
+      return row;
+    }),
+  );
+}

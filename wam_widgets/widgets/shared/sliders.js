@@ -1,0 +1,101 @@
+// @ts-check
+// A slider per scale, with solo, mute and reset. What is muted or alone follows from the weights themselves.
+import { element } from "./view.js";
+
+/** The largest weight, as in settings.py. */
+const MOST_WEIGHT = 2;
+
+/**
+ * @param {import("./view.js").Life} life
+ * @param {import("./view.js").Model<any>} model  has a trait `weights`
+ * @param {() => string[]} names  of the scales, coarse to fine
+ * @returns {{element: HTMLElement, rebuild: () => void, note: (index: number, note: Node | null) => void}}
+ *   `rebuild` is to be called when the names change, `note` puts something below a scale
+ */
+export function scaleSliders(life, model, names) {
+  const rows = element("div", { class: "wam-scales" });
+  const reset = element("button", { type: "button", class: "wam-button" }, "reset weights");
+  const box = element("fieldset", { class: "wam-box" }, element("legend", {}, "Scales"), rows, reset);
+  const set = life.setter(model);
+  /** @type {number[]} what a muted scale goes back to */
+  let loud = [];
+  /** @type {number[] | null} what a scale that is alone goes back to */
+  let together = null;
+
+  const weights = () => /** @type {number[]} */ ([...model.get("weights")]);
+  const alone = (/** @type {number[]} */ given) => {
+    const heard = given.flatMap((weight, index) => (weight > 0 ? [index] : []));
+    return heard.length === 1 && given.length > 1 ? heard[0] : -1;
+  };
+
+  const rebuild = () => {
+    rows.replaceChildren(
+      ...names().map((name, index) => {
+        const range = element("input", {
+          type: "range", min: 0, max: MOST_WEIGHT, step: 0.01, "data-weight": index, "aria-label": `weight of ${name}`,
+        });
+        return element(
+          "div", { class: "wam-scale" },
+          element("label", {}, element("span", { class: "wam-name" }, name), range),
+          element("span", { class: "wam-number", "aria-hidden": "true" }),
+          element("button", { type: "button", class: "wam-button", "data-solo": index, "aria-label": `solo ${name}` }, "solo"),
+          element("button", { type: "button", class: "wam-button", "data-mute": index, "aria-label": `mute ${name}` }, "mute"),
+          element("div", { class: "wam-note" }),
+        );
+      }),
+    );
+    loud = names().map(() => 1);
+    together = null;
+    show();
+  };
+
+  const show = () => {
+    const now = weights();
+    const only = alone(now);
+    for (const [index, row] of [...rows.children].entries()) {
+      const weight = now[index] ?? 1;
+      const range = /** @type {HTMLInputElement} */ (row.querySelector("input"));
+      if (Number(range.value) !== weight) range.value = String(weight);
+      range.setAttribute("aria-valuetext", `${weight.toFixed(2)} times`);
+      /** @type {HTMLElement} */ (row.querySelector(".wam-number")).textContent = `${weight.toFixed(2)} ×`;
+      row.querySelector("[data-solo]")?.setAttribute("aria-pressed", String(only === index));
+      row.querySelector("[data-mute]")?.setAttribute("aria-pressed", String(weight === 0));
+    }
+  };
+
+  life.listen(rows, "input", (event) => {
+    const now = weights();
+    const index = Number(event.target.dataset.weight);
+    now[index] = Number(event.target.value);
+    if (now[index] > 0) loud[index] = now[index];
+    set({ weights: now });
+  });
+  life.listen(rows, "click", (event) => {
+    const button = event.target.closest("button");
+    if (!button) return;
+    const now = weights();
+    if ("mute" in button.dataset) {
+      const index = Number(button.dataset.mute);
+      if (now[index] > 0) loud[index] = now[index];
+      now[index] = now[index] > 0 ? 0 : loud[index];
+      set({ weights: now });
+      return;
+    }
+    const index = Number(button.dataset.solo);
+    if (alone(now) === index) {
+      set({ weights: together ?? now.map(() => 1) });
+      together = null;
+      return;
+    }
+    if (alone(now) < 0) together = now;
+    set({ weights: now.map((weight, each) => (each === index ? (together?.[index] || weight || 1) : 0)) });
+  });
+  life.listen(reset, "click", () => set({ weights: names().map(() => 1) }));
+  rebuild();
+  life.follow(model, ["weights"], show);
+  return {
+    element: box,
+    rebuild,
+    note: (index, note) => rows.children[index]?.querySelector(".wam-note")?.replaceChildren(...(note ? [note] : [])),
+  };
+}

@@ -1,0 +1,170 @@
+// @ts-check
+// What every view does: build elements, listen while it lives, draw errors where they can be seen.
+
+/**
+ * The synchronised traits of a widget, as anywidget and exported pages offer them.
+ * @template {object} T
+ * @typedef {object} Model
+ * @property {<K extends keyof T>(name: K) => T[K]} get
+ * @property {<K extends keyof T>(name: K, value: T[K]) => void} set  in the browser only, until `save_changes`
+ * @property {() => void} save_changes  tell the kernel
+ * @property {(event: string, listener: (...args: any[]) => void) => void} on
+ * @property {(event: string, listener: (...args: any[]) => void) => void} off
+ * @property {(message: object) => void} send
+ */
+
+/** How long a finger rests before the kernel is told, in milliseconds. */
+const REST = 150;
+
+/**
+ * Make an element. Children that are strings become text, never markup.
+ * @template {keyof HTMLElementTagNameMap} K
+ * @param {K} tag
+ * @param {Record<string, string | number | boolean>} [attributes]  true is an empty attribute, false none
+ * @param {...(Node | string)} children
+ * @returns {HTMLElementTagNameMap[K]}
+ */
+export function element(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value !== false) made.setAttribute(name, value === true ? "" : String(value));
+  }
+  made.append(...children);
+  return made;
+}
+
+/** Everything that a view started, so that one call ends it. */
+export class Life {
+  /** @param {(error: unknown) => void} failed  called with what a listener throws */
+  constructor(failed) {
+    this.failed = failed;
+    /** @type {(() => void)[]} */
+    this.endings = [];
+  }
+
+  /** Run `action`; what it throws is drawn in the cell. @param {() => void} action */
+  safely(action) {
+    try {
+      action();
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+
+  /**
+   * Listen to events of an element.
+   * @param {EventTarget} target
+   * @param {string} types  separated by spaces
+   * @param {(event: any) => void} listener
+   * @param {AddEventListenerOptions} [options]
+   */
+  listen(target, types, listener, options) {
+    const safe = (/** @type {Event} */ event) => this.safely(() => listener(event));
+    for (const type of types.split(" ")) {
+      target.addEventListener(type, safe, options);
+      this.endings.push(() => target.removeEventListener(type, safe, options));
+    }
+  }
+
+  /**
+   * Call `listener` now and whenever one of the traits changes.
+   * @param {Model<any>} model
+   * @param {string[]} names
+   * @param {() => void} listener
+   */
+  follow(model, names, listener) {
+    const safe = () => this.safely(listener);
+    for (const name of names) {
+      model.on(`change:${name}`, safe);
+      this.endings.push(() => model.off(`change:${name}`, safe));
+    }
+    safe();
+  }
+
+  /** Return a function that runs `draw` once in the next frame, however often it is called. @param {() => void} draw */
+  everyFrame(draw) {
+    let asked = 0;
+    const run = () => {
+      asked = 0;
+      this.safely(draw);
+    };
+    this.endings.push(() => cancelAnimationFrame(asked));
+    return () => {
+      asked ||= requestAnimationFrame(run);
+    };
+  }
+
+  /**
+   * Return a function that sets traits at once, for this page, and tells the kernel when the finger rests.
+   * @template {object} T
+   * @param {Model<T>} model
+   */
+  setter(model) {
+    let waiting = 0;
+    const tell = () => {
+      waiting = 0;
+      model.save_changes();
+    };
+    this.endings.push(() => {
+      if (!waiting) return;
+      clearTimeout(waiting);
+      tell(); // the last value arrives even if the view is closed
+    });
+    return (/** @type {Partial<T>} */ values) => {
+      for (const name of /** @type {(keyof T)[]} */ (Object.keys(values))) {
+        model.set(name, /** @type {T[keyof T]} */ (values[name]));
+      }
+      clearTimeout(waiting);
+      waiting = window.setTimeout(tell, REST);
+    };
+  }
+
+  /** End everything. */
+  end() {
+    for (const ending of this.endings.splice(0).reverse()) ending();
+  }
+}
+
+/**
+ * Turn the function that draws a view into what anywidget calls: errors are drawn in the cell, those of the kernel
+ * too, keys that a control needs don't reach the notebook, and what is returned cleans up.
+ * @template {object} T
+ * @param {(view: {model: Model<T>, el: HTMLElement, life: Life}) => void} draw
+ * @returns {(given: {model: Model<T>, el: HTMLElement}) => () => void}
+ */
+export function view(draw) {
+  return ({ model, el }) => {
+    const root = element("div", { class: "wam" });
+    const alert = element("div", { class: "wam-alert", role: "alert", hidden: true });
+    el.append(root, alert);
+    const say = (/** @type {string} */ sentence) => {
+      alert.textContent = sentence;
+      alert.hidden = !sentence;
+    };
+    const life = new Life((error) => {
+      console.error(error);
+      say(`This view failed in the browser: ${error}. ${likelyCause(error)}`);
+    });
+    life.safely(() => {
+      // Arrows and space belong to the control that has the focus, not to the notebook around it.
+      life.listen(root, "keydown", (event) => event.key !== "Tab" && event.key !== "Escape" && event.stopPropagation());
+      draw({ model, el: root, life });
+      const problems = /** @type {Model<any>} */ (model);
+      life.follow(problems, ["_problem"], () => say(problems.get("_problem") ?? ""));
+    });
+    return () => {
+      life.end();
+      root.remove();
+      alert.remove();
+    };
+  };
+}
+
+/** @param {unknown} error */
+function likelyCause(error) {
+  if (error instanceof RangeError) return "Probably there is not enough memory for an image of this size.";
+  return (
+    "Probably the page holds an older version of the code than the kernel, or the browser is too old: reload the page " +
+    "and run the cell again. wam.plot(explanation) shows the same without JavaScript."
+  );
+}
