@@ -14,15 +14,16 @@ from typing import NamedTuple
 
 import torch
 
-from wam_widgets import plots
 from wam_widgets.attribution import Explanation, explain
 from wam_widgets.attribution.passes import Model
+from wam_widgets.export import page
 from wam_widgets.plots.words import class_name, number, percent, probability, scale_words
 from wam_widgets.samples import Sample, image_model, images
+from wam_widgets.widgets import ImageExplorer
+from wam_widgets.widgets.base import Widget
 
 _COPIES = 100
 _CUSTOMARY = 25
-_DPI = 150
 
 
 class Scale(NamedTuple):
@@ -63,7 +64,7 @@ def run(
     level: int = 5,
     copies: int = _COPIES,
 ) -> int:
-    """Explain the photos, print what was found, and write figures and a page.
+    """Explain the photos, print what was found, and write a page of live explorers.
 
     Parameters
     ----------
@@ -101,14 +102,13 @@ def run(
             print(f"\n[{index} of {len(photos)}] {photo.title} ({photo.name})", flush=True)
             cases.append(_explain(model, photo, level, copies))
             print(_report(cases[-1]), flush=True)
-            _write_figures(cases[-1], out)
         with _stopping():
             few = explain(model, photos[0].signal, level=level, samples=min(_CUSTOMARY, copies))
-        page = out / "index.html"
-        page.write_text(_page(cases, few), encoding="utf-8")
+        file = out / "index.html"
+        file.write_text(_page(cases, few), encoding="utf-8")
     except OSError as error:
         return _fail(f"Can't write to {out}: {error.strerror or error}. Name another folder: --out FOLDER")
-    print(f"\nDone in {time.perf_counter() - began:.0f} s. Open this page in a browser:\n{page.resolve().as_uri()}")
+    print(f"\nDone in {time.perf_counter() - began:.0f} s. Open this page in a browser:\n{file.resolve().as_uri()}")
     return 0
 
 
@@ -196,71 +196,40 @@ def _report(case: Case) -> str:
     return "\n".join(lines)
 
 
-# ------------------------------------------------------------------------------------------------ figures and the page
+# ---------------------------------------------------------------------------------------------------------- the page
 
-_FIGURES = {
-    "smoothgrad": "<strong>What the answer is sensitive to.</strong> Where the heat map is dark, a small change moves "
-    "the score most; the panels split it into scales on one colour scale; the bars say how much each scale holds, and "
-    "how many of its coefficients are more than noise.",
-    "denoised": "<strong>The same, denoised.</strong> Every band is shrunk towards zero as far as its standard errors "
-    "say that it is noise, so that fine scales fade first and what stays dark can be trusted more than above.",
-    "mosaic": "<strong>All coefficients side by side.</strong> The denoised coefficients, coarse at the top left and "
-    "fine outwards: in each scale horizontal edges at the bottom left, vertical ones at the top right, diagonals in "
-    "the corner.",
-    "integrated-gradients": "<strong>What adds up to the score.</strong> Integrated Gradients split the score itself: "
-    "the bars at the bottom right sum to what the photo scores more than a black one, and a scale can speak against "
-    "the class too (orange).",
-}
-"""What each figure is, and how to read it."""
-
-
-def _write_figures(case: Case, out: Path) -> None:
-    denoised = case.smooth.denoised()
-    figures = {
-        "smoothgrad": plots.plot(case.smooth),
-        "denoised": plots.scale_maps(denoised),
-        "mosaic": plots.mosaic(denoised),
-        "integrated-gradients": plots.plot(case.integrated),
-    }
-    for name, figure in figures.items():
-        figure.savefig(out / _file(case, name), dpi=_DPI, facecolor="white")
-
-
-def _file(case: Case, figure: str) -> str:
-    return f"{case.sample.name}-{figure}.png"
-
+_SENSITIVE = (
+    "<strong>What the answer is sensitive to.</strong> Where the heat map is dark, a small change moves the score "
+    "most. Mix the scales with the sliders; press “solo” to see one. Then hide what can't be told from zero: the fine scales "
+    "vanish first, however crisp they looked. “Denoised” shrinks them as far as they are noise."
+)
+_ADDS_UP = (
+    "<strong>What adds up to the score.</strong> Integrated Gradients split the score itself, coefficient by "
+    "coefficient: coarse at the top left of the mosaic, fine outwards. Red speaks for the class, blue against it; "
+    "point at a coefficient to read it off."
+)
 
 _STYLE = """
-:root { color-scheme: light dark; --ink: #1a1a1a; --faint: #555; --paper: #fff; --line: #ccc; --link: #005a9c; }
-@media (prefers-color-scheme: dark) {
-  :root { --ink: #e8e8e8; --faint: #b0b0b0; --paper: #16181b; --line: #444; --link: #8cc4ff; }
-}
-body { margin: 0 auto; padding: 1rem; max-width: 56rem; background: var(--paper); color: var(--ink);
-  font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: break-word; }
-h1, h2, h3 { line-height: 1.2; }
-h2 { margin-top: 3rem; border-top: 1px solid var(--line); padding-top: 1rem; }
-a { color: var(--link); }
-figure { margin: 1.5rem 0; }
-figure img { display: block; width: 100%; height: auto; background: #fff; border: 1px solid var(--line);
-  border-radius: 6px; box-sizing: border-box; }
-.small img { max-width: 40rem; }
-figcaption { margin-top: .4rem; }
-figcaption, .credit { color: var(--faint); font-size: .92rem; }
-figcaption strong { color: var(--ink); }
+:root { --faint: light-dark(#555, #b0b0b0); --rule: light-dark(#ccc, #444); }
+h1, h2 { line-height: 1.2; overflow-wrap: break-word; }
+h2 { border-top: 1px solid var(--rule); margin-top: 3rem; padding-top: 1rem; }
+a { color: light-dark(#005a9c, #8cc4ff); }
+.credit, caption { color: var(--faint); font-size: .92rem; }
 .table { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-caption { text-align: left; color: var(--faint); font-size: .92rem; padding-bottom: .3rem; }
-th, td { padding: .25rem .8rem .25rem 0; text-align: right; border-bottom: 1px solid var(--line); }
-th:first-child { text-align: left; font-weight: normal; }
-thead th { font-weight: bold; vertical-align: bottom; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; margin: 1rem 0; }
-dt { color: var(--faint); } dd { margin: 0; }
+main table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+caption { padding-bottom: .3rem; text-align: left; }
+.table th, .table td { border-bottom: 1px solid var(--rule); padding: .25rem .8rem .25rem 0; text-align: right; }
+.table th:first-child { font-weight: normal; text-align: left; }
+.table thead th { font-weight: bold; vertical-align: bottom; }
+dl { display: grid; gap: .1rem 1rem; grid-template-columns: max-content 1fr; margin: 1rem 0; }
+dt { color: var(--faint); }
+dd { margin: 0; }
 .warn { border-left: 4px solid #d55e00; padding: .1rem 1rem; }
 """
 
 
 def _page(cases: Sequence[Case], few: Explanation) -> str:
-    """Write the page: relative pictures, nothing from outside, no script."""
+    """Return the page: live, and nothing from outside."""
     links = " · ".join(f'<a href="#{_e(case.sample.name)}">{_e(case.sample.title)}</a>' for case in cases)
     first = cases[0]
     smooth = first.smooth
@@ -271,19 +240,10 @@ def _page(cases: Sequence[Case], few: Explanation) -> str:
         f"At the customary {_CUSTOMARY} copies the fine scales are mostly noise, however crisp they look. In "
         f"“{first.sample.title}”, {percent(at_few[-1])} of the finest coefficients can be told from zero with "
         f"{int(few.passes[0])} copies and {percent(finest)} with {copies}; of the coarsest, {percent(at_few[0])} and "
-        f"{percent(coarsest)}. So a single dark dot in “detail 1” is no evidence: read the bars “coefficients told "
-        f"from zero” before you believe a scale."
+        f"{percent(coarsest)}. So a single dark dot in “detail 1” is no evidence: hide what can't be told from zero "
+        f"before you believe a scale."
     )
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Why did the network say so? {len(cases)} photos, scale by scale</title>
-<style>{_STYLE}</style>
-</head>
-<body>
-<main>
+    opening = f"""
 <h1>Why did the network say so?</h1>
 <p>A trained image classifier ({_e(str(smooth.settings["model"]))}) named what it saw in {len(cases)} photos.
 Here is what its answers hang on, split into scales by wavelets ({_e(str(smooth.wavelet))}, {smooth.level} levels): the
@@ -291,75 +251,56 @@ approximation holds what is coarser than {2**smooth.level} pixels, detail {smoot
 finest. Error bars come from {copies} noisy copies of each photo.</p>
 <p>{links}</p>
 <div class="warn"><p><strong>Where such a map misleads.</strong> {_e(misleading)}</p></div>
-{"".join(_section(case) for case in cases)}
-</main>
-<footer>
+"""
+    thanks = "".join(
+        f"<li>{_e(c.sample.title)}: {_e(c.sample.credit)}; licence: {_e(c.sample.licence)}</li>" for c in cases
+    )
+    closing = f"""
 <h2>Credits and licences</h2>
-<ul>
-{"".join(f"<li>{_e(c.sample.title)}: {_e(c.sample.credit)}; licence: {_e(c.sample.licence)}</li>" for c in cases)}
-</ul>
+<ul>{thanks}</ul>
 <p class="credit">Method: Kasmi, Brunetto, Fel, Parekh, <cite>One Wave To Explain Them All</cite>, ICML 2025. Made with
 wam_widgets by <code>python -m wam_widgets demo</code>.</p>
-</footer>
-</body>
-</html>
 """
+    parts = [opening, *(part for case in cases for part in _section(case)), closing]
+    title = f"Why did the network say so? {len(cases)} photos, scale by scale"
+    try:
+        return page(parts, title=title, style=_STYLE)
+    finally:
+        for part in parts:
+            if isinstance(part, Widget):
+                part.close()
 
 
-def _section(case: Case) -> str:
+def _section(case: Case) -> Iterator[str | Widget]:
+    """Iterate over what stands under a photo's heading."""
     label, chance = _prediction(case.smooth)
     rows = "".join(
         f'<tr><th scope="row">{_e(name)}</th>' + "".join(f"<td>{_e(cell)}</td>" for cell in cells) + "</tr>"
         for name, *cells in map(_cells, case.scales)
     )
-    return f"""
-<section id="{_e(case.sample.name)}">
-<h2>{_e(case.sample.title)}: “{_e(label)}”, {_e(chance)}</h2>
+    yield f"""
+<h2 id="{_e(case.sample.name)}">{_e(case.sample.title)}: “{_e(label)}”, {_e(chance)}</h2>
 <p class="credit">{_e(case.sample.credit)}; licence: {_e(case.sample.licence)}</p>
+<p>{_SENSITIVE}</p>
+"""
+    yield ImageExplorer(case.smooth)
+    yield f"<p>{_ADDS_UP}</p>"
+    yield ImageExplorer(case.integrated, look="mosaic", signed=True)
+    yield f"""
 <dl>
 <dt>SmoothGrad</dt><dd>{int(case.smooth.passes[0])} passes</dd>
 <dt>Integrated Gradients</dt><dd>{int(case.integrated.passes[0])} passes</dd>
 <dt>Completeness gap</dt><dd>{_e(_gap(case.integrated))}</dd>
 <dt>Time of the passes</dt><dd>{case.seconds:.1f} s</dd>
 </dl>
-<div class="table" role="region" aria-label="Numbers by scale" tabindex="0"><table>
+<div class="table" role="region" aria-label="Numbers by scale: {_e(case.sample.title)}" tabindex="0"><table>
 <caption>Share: of the energy of SmoothGrad's attribution, noise subtracted. Told from zero: share of the scale's
 coefficients, false discovery rate 5 %. Adds to score: Integrated Gradients.</caption>
 <thead><tr><th scope="col">scale</th><th scope="col">share</th><th scope="col">95 % interval</th>
 <th scope="col">told from zero</th><th scope="col">adds to score</th></tr></thead>
 <tbody>{rows}</tbody>
 </table></div>
-{"".join(_figure(case, name) for name in _FIGURES)}
-</section>
 """
-
-
-def _figure(case: Case, name: str) -> str:
-    file = _e(_file(case, name))
-    small = ' class="small"' if name == "mosaic" else ""
-    return f"""<figure{small}>
-<a href="{file}"><img src="{file}" alt="{_e(_alternative(case, name))}" loading="lazy"></a>
-<figcaption>{_FIGURES[name]}</figcaption>
-</figure>
-"""
-
-
-def _alternative(case: Case, name: str) -> str:
-    """Say what a figure shows to whoever can't see it."""
-    label, _ = _prediction(case.smooth)
-    strongest = max(case.scales, key=lambda scale: scale.share).name
-    heat = case.smooth.heatmap()[0]
-    down, right = (float(heat.sum(1 - axis).argmax()) / heat.shape[axis] for axis in (0, 1))
-    where = f"strongest about {percent(down)} from the top and {percent(right)} from the left"
-    added = ", ".join(f"{scale.name} {number(scale.added)}" for scale in case.scales)
-    return {
-        "smoothgrad": f"{case.sample.title}, and a heat map over it for “{label}”, {where}; a map per scale; bars, of "
-        f"which {strongest} has the largest share. The numbers are in the table above.",
-        "denoised": f"One map per scale of the denoised attribution for “{label}”, the fine scales paler than above.",
-        "mosaic": f"Mosaic of all wavelet coefficients of the denoised attribution for “{label}”.",
-        "integrated-gradients": f"Integrated Gradients for “{label}”: heat map, a map per scale, and what each scale "
-        f"adds to the score: {added}.",
-    }[name]
 
 
 def _e(text: str) -> str:

@@ -135,7 +135,7 @@ const render = view(({ model, el, life }) => {
   });
   life.listen(refit, "click", () => set({ limit: 0 }));
   const opacity = slide(bound, "opacity", "opacity", { values: Array.from({ length: 101 }, (_, at) => at / 100), write: percent });
-  const per = radios(bound, "per", "amounts", [["sample", "spread over its cell"], ["cell", "full strength"]]);
+  const per = radios(bound, "per", "a coefficient's amount is", [["sample", "spread over its cell"], ["cell", "at full strength all over it"]]);
   const display = box(
     "Show",
     element(
