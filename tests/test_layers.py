@@ -8,6 +8,7 @@ import pytest
 PROJECT = Path(__file__).parents[1]
 LAYERS = "Imports point one way BROKEN"
 TRIOS = "(explorers may) BROKEN"
+EXPLORERS = "not the reverse BROKEN"
 
 
 def lint(folder: Path) -> subprocess.CompletedProcess[str]:
@@ -25,7 +26,7 @@ def house(folder: Path, module: str, statement: str) -> Path:
     for layer in (".", "transform", "attribution", "widgets", "samples"):
         (package / layer).mkdir()
         (package / layer / "__init__.py").touch()
-    for file in ("widgets/explorers.py", "plots.py", "demo.py"):
+    for file in ("widgets/explorers.py", "widgets/image_view.py", "plots.py", "demo.py"):
         (package / file).touch()
     (package / "attribution/__init__.py").write_text("import torch\nimport wam_widgets.transform\n")
     (package / module).write_text(statement)
@@ -63,6 +64,9 @@ def test_the_contracts_allow_what_the_design_allows(tmp_path: Path, module: str,
         ("widgets/scale_sliders.py", "import torch", TRIOS),
         ("widgets/scale_sliders.py", "import ptwt", TRIOS),
         ("widgets/scale_sliders.py", "from wam_widgets import attribution", TRIOS),
+        ("widgets/scale_sliders.py", "from wam_widgets.widgets import explorers", EXPLORERS),
+        ("widgets/scale_sliders.py", "from wam_widgets.widgets import image_view", EXPLORERS),
+        ("widgets/stray.py", "", EXPLORERS),
     ],
 )
 def test_the_contracts_forbid_the_rest(tmp_path: Path, module: str, statement: str, broken: str) -> None:

@@ -200,8 +200,8 @@ def _report(case: Case) -> str:
 
 _SENSITIVE = (
     "<strong>What the answer is sensitive to.</strong> Where the heat map is dark, a small change moves the score "
-    "most. Mix the scales with the sliders; press “solo” to see one. Then hide what can't be told from zero: the fine scales "
-    "vanish first, however crisp they looked. “Denoised” shrinks them as far as they are noise."
+    "most. Mix the scales with the sliders; press “solo” to see one. Then hide what can't be told from zero: the fine "
+    "scales vanish first, however crisp they looked. “Denoised” shrinks them as far as they are noise."
 )
 _ADDS_UP = (
     "<strong>What adds up to the score.</strong> Integrated Gradients split the score itself, coefficient by "

@@ -1,0 +1,94 @@
+import html
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+import wam_widgets as wam
+from wam_widgets.export import page
+
+from .widgets.cases import explanation
+
+
+def held(text: str) -> list[dict[str, object]]:
+    """Return what the views of a page hold."""
+    return [json.loads(each) for each in re.findall(r'<script type="application/json">(.*?)</script>', text)]
+
+
+def test_a_page_is_one_file_that_forbids_itself_any_request(tmp_path: Path) -> None:
+    path = wam.export_html(explanation(), tmp_path / "page.html")
+    text = path.read_text("utf-8")
+    assert "default-src 'none'; script-src 'sha256-" in text
+    assert "unsafe" not in text
+    assert not re.search(r'(?:src|href)="(?!data:)', text)
+    assert "://" not in text.replace("http://www.w3.org/2000/svg", "")
+
+
+def test_a_page_holds_the_wavelets_that_were_chosen_for_every_item(tmp_path: Path) -> None:
+    path = wam.export_html(explanation(items=2), tmp_path / "page.html", wavelets=["db2", None])
+    (view,) = held(path.read_text("utf-8"))
+    shelf = view["shelf"]
+    assert isinstance(shelf, list)
+    assert [(each["item"], each["wavelet"]) for each in shelf] == [
+        (item, wavelet) for item in (0, 1) for wavelet in ("haar", "db2", None)
+    ]
+
+
+def test_an_explorer_is_exported_with_its_settings_and_stays_as_it_was(tmp_path: Path) -> None:
+    explorer = wam.ImageExplorer(explanation(), look="mosaic", weights=[0, 1, 2], wavelet="db2")
+    explorer.wait()
+    before = explorer.get_state()
+    (view,) = held(wam.export_html(explorer, tmp_path / "page.html").read_text("utf-8"))
+    state = view["state"]
+    assert isinstance(state, dict)
+    assert (state["look"], state["weights"], state["wavelet"]) == ("mosaic", [0, 1, 2], "db2")
+    assert "methods" not in state["_choices"]
+    assert explorer.get_state() == before
+    assert explorer.comm is not None
+
+
+def test_text_from_users_stays_text(tmp_path: Path) -> None:
+    evil = "</script><script>alert(1)</script><img src=x onerror=alert(1)>"
+    given = wam.explain(lambda x: x.flatten(1)[:, :2], explanation().signal, 1, labels=["a", evil], samples=8, level=1)
+    text = wam.export_html(given, tmp_path / "page.html", title=evil).read_text("utf-8")
+    assert evil not in text
+    assert "<img src=x" not in text
+    assert f"<title>{html.escape(evil)}</title>" in text
+
+
+def test_a_page_can_hold_several_views_of_several_kinds() -> None:
+    explorers = [wam.ImageExplorer(explanation()) for _ in range(2)]
+    text = page(["<h1>Two</h1>", *explorers, wam.ScaleSliders(["a"])], title="Two")
+    assert text.count('data-wam="ImageView"') == 2
+    assert text.count('data-wam="ScaleSliders"') == 1
+    assert text.count("const ImageView =") == 1
+
+
+def test_an_iframe_holds_the_page_and_has_a_short_text() -> None:
+    frame = wam.to_iframe(explanation(), height=500)
+    shown = frame._repr_html_()
+    assert shown.startswith('<iframe title="live explanation" srcdoc="&lt;!DOCTYPE html&gt;')
+    assert "height: 500px" in shown
+    assert re.fullmatch(r"Iframe\(\d\.\d MB, live without a kernel\)", repr(frame))
+
+
+def test_the_same_page_is_written_every_time(tmp_path: Path) -> None:
+    given = explanation()
+    pages = [wam.export_html(given, tmp_path / name).read_bytes() for name in ("a.html", "b.html")]
+    assert pages[0] == pages[1]
+
+
+def test_what_cannot_be_exported_is_refused_before_anything_is_written(tmp_path: Path, as_a_user: None) -> None:
+    path = tmp_path / "page.html"
+    with pytest.raises(TypeError, match=r"shows an Explanation or one of our widgets; got list"):
+        wam.export_html([1], path)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"must be a list of names; got 'db2'\. Pass `wavelets=\['db2'\]`"):
+        wam.export_html(explanation(), path, wavelets="db2")
+    with pytest.raises(ValueError, match=r"got 'dd2'"):
+        wam.export_html(explanation(), path, wavelets=["dd2"])
+    with pytest.raises(ValueError, match=r"Only explorers can switch wavelets; got ScaleSliders"):
+        wam.export_html(wam.ScaleSliders(["a"]), path, wavelets=["db2"])
+    with pytest.raises(ValueError, match=r"2 spatial axes; got a sound"):
+        wam.export_html(explanation(40), path)
+    assert not path.exists()
