@@ -35,7 +35,7 @@ def heatmap(explanation: Explanation, item: int = 0) -> Figure:
     sound, widths = len(explanation.size) == 1, [plane.width for plane in planes]
     width = WIDTH if sound or len(planes) > 1 else 5.6
     across = (width - 1.0 - 0.6 * len(planes)) / sum(widths)  # inches per unit of the grid
-    height = 1.6 if sound else min(max(plane.ratio * plane.width for plane in planes) * across, 7)
+    height = 1.6 if sound else min(max(plane.ratio * plane.width for plane in planes) * across, 7.0)
     figure = new_figure(width, height + 1.3)
     head(figure, heading(explanation, item))
     panels = np.ravel(figure.subplots(1, len(planes), width_ratios=widths))

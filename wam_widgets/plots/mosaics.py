@@ -64,7 +64,7 @@ def mosaic(explanation: Explanation, item: int = 0, *, signed: bool | None = Non
     for _, _, (top, left), band in blocks:
         picture[top : top + band.shape[0], left : left + band.shape[1]] = band
     colours = Colours.shared_by([band for *_, band in blocks], signed=signed)
-    length = min(max(5.2 * height / width, 2.0), 9)
+    length = min(max(5.2 * height / width, 2.0), 9.0)
     figure = new_figure(6.6, length + 1.3)
     head(figure, heading(explanation, item))
     axes = clean(figure.subplots())

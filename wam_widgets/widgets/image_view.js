@@ -181,7 +181,8 @@ const render = view(({ model, el, life }) => {
     const sent = traits.get("_errors");
     errors = sent.key === values.key ? unpackErrors(sent) : null;
     kept.clear();
-    values.scales.forEach((_, at) => sliders.note(at, shareBar((errors ?? values).shares[at], errors?.intervals?.[at] ?? null)));
+    const { shares } = errors ?? values;
+    values.scales.forEach((_, at) => sliders.note(at, shares && shareBar(shares[at], errors?.intervals?.[at] ?? null)));
     redraw();
   });
   life.follow(traits, [...SHOWN, "look", "weights", "per", "opacity", "colours", "signed_colours", "limit"], redraw);

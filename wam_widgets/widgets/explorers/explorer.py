@@ -44,6 +44,9 @@ _REPORT_EVERY = 0.1
 #: The settings that decide what is drawn and cost no pass.
 _SEEN_BY = ("item", "wavelet", "mode", "level", "kind")
 
+#: What is said of a run that goes on: finding errors would slow it down.
+_SO_FAR = {"errorless": "Standard errors come when the run has ended."}
+
 #: What a page needs besides the settings.
 _IN_A_PAGE = ("_items", "_tables", "_rates", "_work", "_note", "_problem")
 
@@ -242,8 +245,8 @@ class Explorer(Widget):
             with self._shown_if_it_fails():
                 self._draw()
 
-    def _draw(self, source: Explanation | None = None) -> None:
-        """Send what is to be drawn, and look for its errors in a thread: they take longer."""
+    def _draw(self, source: Explanation | None = None, *, so_far: bool = False) -> None:
+        """Send what is to be drawn, and look for its errors in a thread: they take longer than a picture may."""
         with self._drawn_one_at_a_time:
             source = self._source() if source is None else source
             self._settle(source)
@@ -252,11 +255,12 @@ class Explorer(Widget):
             self._drawing += 1
             key = str(self._drawing)
             with self.hold_sync():
-                self._values, self._errors = self._values_of(self._shown, key), {}
+                values = self._values_of(self._shown, key)
+                self._values, self._errors = values | (_SO_FAR if so_far else {}), {}
                 if len(self.weights) != len(self._shown.scales):
                     self.weights = [1.0] * len(self._shown.scales)
                 self._choices = self._offered(source)
-            if self._shown.has_errors:
+            if self._shown.has_errors and not so_far:
                 self._finding = threading.Thread(target=self._find_errors, args=(key, self._shown), daemon=True)
                 self._finding.start()
 
@@ -279,9 +283,10 @@ class Explorer(Widget):
             self.kind = source.kind
         self._settling = False
 
-    def _source(self) -> Explanation:
-        """Return the explanation of the item: the last run's, if there was one."""
-        return self._anew[self.item] if self.item in self._anew else self._given[self.item]
+    def _source(self, item: int | None = None) -> Explanation:
+        """Return the explanation of an item, by default the chosen one: the last run's, if there was one."""
+        number = self.item if item is None else item
+        return self._anew[number] if number in self._anew else self._given[number]
 
     def _offered(self, source: Explanation) -> dict[str, Any]:
         """Return what can be chosen with a kernel, and with a model."""
@@ -313,28 +318,27 @@ class Explorer(Widget):
         list of dict
             What every item looks like in every wavelet: the traits that choosing it sets.
         """
-        self.wait()
+        if self._finding is not None:
+            self._finding.join()
         chosen = list(dict.fromkeys([self.wavelet, *(self._require_wavelet("wavelets", each) for each in wavelets)]))
-        offered = {"wavelets": [[wavelet, ""] for wavelet in chosen]}
         shelf = []
         for item in range(len(self._given)):
-            source = self._anew.get(item, self._given[item])
             for wavelet in chosen:
-                level = self._level_for(wavelet)
-                seen = source.view(wavelet=wavelet, level=level, mode=self.mode)
-                seen = dataclasses.replace(seen, kind=self.kind if self.kind in _kinds(source) else source.kind)
-                key = f"{item} {wavelet}"
-                shelf.append(
-                    {
-                        "item": item,
-                        "wavelet": wavelet,
-                        "level": level,
-                        "_values": self._values_of(seen, key),
-                        "_errors": self._errors_of(seen, key),
-                    }
-                )
+                if (item, wavelet) == (self.item, self.wavelet):
+                    drawn = {"level": self.level, "_values": self._values, "_errors": self._errors}
+                else:
+                    drawn = self._drawn(item, wavelet)
+                shelf.append({"item": item, "wavelet": wavelet, **drawn})
+        offered = {"wavelets": [[wavelet, ""] for wavelet in chosen]}
         names = [name for name in self.class_traits(sync=True) if name in _IN_A_PAGE or name in self.settings()]
         return {name: getattr(self, name) for name in names} | {"_choices": offered}, shelf
+
+    def _drawn(self, item: int, wavelet: str | None) -> dict[str, Any]:
+        """Return what an item looks like in a wavelet."""
+        source, level, key = self._source(item), self._level_for(wavelet), f"{item} {wavelet}"
+        seen = source.view(wavelet=wavelet, level=level, mode=self.mode)
+        seen = dataclasses.replace(seen, kind=self.kind if self.kind in _kinds(source) else source.kind)
+        return {"level": level, "_values": self._values_of(seen, key), "_errors": self._errors_of(seen, key)}
 
     # ------------------------------------------------------------------------------------------ what the model is asked
 
@@ -362,7 +366,7 @@ class Explorer(Widget):
                     labels=source.labels,
                     grid=source.grid,
                     progress=self._report(),
-                    watch=lambda so_far: self._draw(so_far) if item == self.item else None,
+                    watch=lambda found: self._draw(found, so_far=True) if item == self.item else None,
                     **self._as_before(source),
                 )
                 self._anew[item] = answer

@@ -54,7 +54,7 @@ export function unpack(sent) {
     title: sent.title,
     subtitle: sent.subtitle,
     predictions: sent.predictions,
-    shares: /** @type {number[]} */ (sent.shares),
+    shares: /** @type {number[] | null} */ (sent.shares), // null if they come with the errors
   };
 }
 

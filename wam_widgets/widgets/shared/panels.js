@@ -27,11 +27,12 @@ export function noise(bound) {
   const said = element("div", { class: "wam-fine", role: "status" });
   const controls = element("div", { class: "wam-stack" }, hide, rate, shrink);
   life.follow(model, ["_errors", "_values", "rate"], () => {
-    const { rank, found, denoised } = model.get("_errors");
+    const { key, rank, found, denoised } = model.get("_errors");
     hide.hidden = rate.hidden = !rank;
     shrink.hidden = !denoised;
     if (!found) {
-      said.textContent = model.get("_values").errorless ?? "";
+      const known = key ? "Magnitudes have no sign: nothing says which are more than noise." : "Finding standard errors …";
+      said.textContent = model.get("_values").errorless || known;
       return;
     }
     const count = found[rates.indexOf(model.get("rate"))];
