@@ -16,7 +16,7 @@ TYPESCRIPT := .ci/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check bench lab clean constraints
+.PHONY: help setup demo test check bench screenshots lab clean constraints
 
 define require-python
 $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -43,7 +43,7 @@ $(READY): pyproject.toml $(CONSTRAINTS)
 $(TYPESCRIPT): .ci/package-lock.json | $(READY)
 	@$(BIN)/npm --prefix .ci ci --loglevel=error >/dev/null
 
-demo: setup ## explain the sample photos and write demo/index.html
+demo: setup ## explain the sample photos and write demo/index.html, a page of live explorers
 	@$(BIN)/python -m wam_widgets demo
 
 test: setup ## run the tests on the cores there are
@@ -58,6 +58,9 @@ check: setup $(TYPESCRIPT) ## lint, format, types and layers, without changing a
 
 bench: setup ## measure against the bare model passes and Captum
 	@$(BIN)/python -m tests.benchmarks
+
+screenshots: setup ## photograph the views for the documentation (notebooks/pictures)
+	@$(BIN)/python -m tests.screenshots
 
 lab: setup ## open JupyterLab in notebooks/
 	@$(BIN)/jupyter lab notebooks

@@ -8,9 +8,10 @@ from collections.abc import Iterable
 
 
 def nearest(name: object, known: Iterable[str]) -> str:
-    """Return " Did you mean …?" with the known name that is spelt most like `name`, or nothing."""
+    """Return " Did you mean …?" with the known name that is spelt most like `name` or has its initials, or nothing."""
     names, given = list(known), str(name)
     matches = [each for each in names if given and each.startswith(given)]
+    matches = matches or [each for each in names if "".join(word[:1] for word in each.split("_")) == given.lower()]
     matches = matches or difflib.get_close_matches(given.lower(), names, n=1)
     return f" Did you mean {matches[0]!r}?" if matches else ""
 

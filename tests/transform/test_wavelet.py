@@ -1,11 +1,9 @@
 import numpy as np
 import pytest
 import pywt
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wam_widgets.checks import nearest, whole_number
 from wam_widgets.transform.wavelet import (
     Mode,
     coarser_size,
@@ -78,18 +76,6 @@ def test_scales_are_named_coarse_to_fine() -> None:
     assert scale_names(3) == ("approximation", "detail 3", "detail 2", "detail 1")
 
 
-@pytest.mark.parametrize(
-    ("name", "known", "words"),
-    [
-        ("refelct", MODES, " Did you mean 'reflect'?"),
-        ("DB4", WAVELETS, " Did you mean 'db4'?"),
-        ("qqqqqqq", WAVELETS, ""),
-    ],
-)
-def test_a_misspelt_name_gets_the_nearest(name: str, known: list[str], words: str) -> None:
-    assert nearest(name, known) == words
-
-
 # ---------------------------------------------------------------------------------------------------------- bad input
 
 
@@ -154,12 +140,3 @@ def test_a_level_that_is_no_whole_number_is_refused(level: int) -> None:
         TypeError, match=rf"`level` must be a whole number of decompositions; got {level!r}\. Pass e\.g\."
     ):
         require_level(level, (8,), pywt.Wavelet("haar"), "zero")
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [(3, 3), (np.int64(3), 3), (torch.tensor(3), 3), (True, None), (3.0, None), ("3", None), (None, None)],
-    ids=["int", "NumPy", "torch", "bool", "float", "text", "nothing"],
-)
-def test_whole_numbers_come_from_anywhere_but_are_no_truth_values(value: object, expected: int | None) -> None:
-    assert whole_number(value) == expected

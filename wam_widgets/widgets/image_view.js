@@ -135,7 +135,7 @@ const render = view(({ model, el, life }) => {
   });
   life.listen(refit, "click", () => set({ limit: 0 }));
   const opacity = slide(bound, "opacity", "opacity", { values: Array.from({ length: 101 }, (_, at) => at / 100), write: percent });
-  const per = radios(bound, "per", "a coefficient's amount is", [["sample", "spread over its cell"], ["cell", "at full strength all over it"]]);
+  const per = radios(bound, "per", "amounts", [["sample", "coefficients spread over their cells"], ["cell", "at full strength"]]);
   const display = box(
     "Show",
     element(

@@ -94,8 +94,10 @@ export function paintImage(channels, [low, high], pixels) {
 /** A number to three digits, as Python's `words.number` writes it. @param {number} value */
 export function written(value) {
   if (value === 0) return "0";
-  const [, exponent] = value.toExponential(2).split("e").map(Number);
-  const plain = exponent < -4 || exponent > 5 ? value.toExponential(2).replace("e+", "e") : String(Number(value.toPrecision(3)));
+  const [digits, power] = value.toExponential(2).split("e");
+  const plain = Number(power) >= -4 && Math.abs(value) < 1e6
+    ? String(Number(value.toPrecision(3)))
+    : `${Number(digits)}e${power[0]}${power.slice(1).padStart(2, "0")}`;
   return plain.replaceAll("-", "−");
 }
 

@@ -132,17 +132,24 @@ export function question(bound) {
   return made;
 }
 
+/** How JupyterLab calls the states after which a kernel knows nothing of the widgets that it made. */
+const LOST = ["restarting", "autorestarting", "terminating", "dead"];
+
 /**
  * Disable what needs the kernel, and say so, while there is none.
  * @param {Bound} bound
  * @param {HTMLElement} root
  * @param {HTMLFieldSetElement[]} boxes
  */
-export function needKernel({ life }, root, boxes) {
-  // ipywidgets marks the views of a kernel that died with a class.
+export function needKernel({ life, model }, root, boxes) {
+  // ipywidgets marks the views of a kernel that somebody restarts, with a class. That it died or was shut down, only
+  // JupyterLab and Notebook know, which let us have the kernel itself.
+  const kernel = /** @type {any} */ (model).widget_manager?.kernel;
+  let lost = false;
   const sentence = element("div", { class: "wam-fine", role: "status" });
   const look = () => {
-    const gone = root.closest(".jupyter-widgets-disconnected") !== null;
+    lost ||= LOST.includes(kernel?.status) || Boolean(kernel?.isDisposed);
+    const gone = lost || root.closest(".jupyter-widgets-disconnected") !== null;
     for (const each of boxes) each.disabled = gone;
     sentence.textContent = gone
       ? "The kernel is gone: what needs it is switched off, the rest works on. Run the cell again to get it back."
@@ -155,6 +162,10 @@ export function needKernel({ life }, root, boxes) {
     look();
   });
   life.endings.push(() => watcher.disconnect());
+  for (const signal of [kernel?.statusChanged, kernel?.disposed]) {
+    signal?.connect(look);
+    life.endings.push(() => signal?.disconnect(look));
+  }
   return sentence;
 }
 

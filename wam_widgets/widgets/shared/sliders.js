@@ -23,10 +23,8 @@ export function scaleSliders(life, model, names) {
   let together = null;
 
   const weights = () => /** @type {number[]} */ ([...model.get("weights")]);
-  const alone = (/** @type {number[]} */ given) => {
-    const heard = given.flatMap((weight, index) => (weight > 0 ? [index] : []));
-    return heard.length === 1 && given.length > 1 ? heard[0] : -1;
-  };
+  const heard = (/** @type {number[]} */ given) => given.flatMap((weight, index) => (weight > 0 ? [index] : []));
+  const alone = (/** @type {number[]} */ given) => (heard(given).length === 1 && given.length > 1 ? heard(given)[0] : -1);
 
   const rebuild = () => {
     rows.replaceChildren(
@@ -52,6 +50,7 @@ export function scaleSliders(life, model, names) {
   const show = () => {
     const now = weights();
     const only = alone(now);
+    if (heard(now).length > 1) together = null;
     for (const [index, row] of [...rows.children].entries()) {
       const weight = now[index] ?? 1;
       const range = /** @type {HTMLInputElement} */ (row.querySelector("input"));
@@ -84,7 +83,6 @@ export function scaleSliders(life, model, names) {
     const index = Number(button.dataset.solo);
     if (alone(now) === index) {
       set({ weights: together ?? now.map(() => 1) });
-      together = null;
       return;
     }
     if (alone(now) < 0) together = now;

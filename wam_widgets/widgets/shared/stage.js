@@ -57,7 +57,10 @@ export function stage(life, model, set, { hover, choose, step }) {
   /** Where an event is: fractions of the pane. @returns {[number, number]} */
   const place = (/** @type {{clientX: number, clientY: number}} */ event) => {
     const box = pane.getBoundingClientRect();
-    return [(event.clientY - box.top) / box.height, (event.clientX - box.left) / box.width];
+    return [
+      (event.clientY - box.top - pane.clientTop) / pane.clientHeight, // its border belongs to no pixel
+      (event.clientX - box.left - pane.clientLeft) / pane.clientWidth,
+    ];
   };
   /** The pixel of the canvas at a place of the pane. @returns {[number, number]} */
   const pixel = (/** @type {[number, number]} */ [v, u]) => {
