@@ -8,7 +8,7 @@ import torch
 from torch.testing import assert_close
 
 import wam_widgets as wam
-from wam_widgets.widgets.explorers import arrays, bundle, explorer
+from wam_widgets.widgets.explorers import arrays, bundle, worker
 from wam_widgets.widgets.image_view import RATES
 
 from .cases import Counting, explanation
@@ -122,8 +122,12 @@ def test_errors_belong_to_what_is_shown() -> None:
 def test_an_explanation_that_belongs_to_one_wavelet_offers_no_other() -> None:
     view = wam.ImageExplorer(explanation(aggregate="mean_abs"))
     assert "wavelets" not in view._choices
-    view.set_state({"wavelet": "db2"})
-    assert "aggregate that is linear" in view._problem
+    for name, value in [("wavelet", "db2"), ("level", 1)]:
+        with pytest.raises(ValueError, match="aggregate that is linear"):
+            setattr(view, name, value)
+        view.set_state({name: value})
+        assert "aggregate that is linear" in view._problem
+    assert (view.wavelet, view.level) == ("haar", 2)
 
 
 def test_items_are_shown_one_at_a_time() -> None:
@@ -161,7 +165,7 @@ def test_a_run_contrasts_two_classes_by_another_method() -> None:
 
 def test_the_view_refines_while_a_run_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("wam_widgets.attribution.averages.WATCH_EVERY", 0.0)
-    monkeypatch.setattr(explorer, "_REPORT_EVERY", 0.0)
+    monkeypatch.setattr(worker, "REPORT_EVERY", 0.0)
     model, view = asked(samples=12)
     shown: list[int] = []
     work: list[dict[str, Any]] = []

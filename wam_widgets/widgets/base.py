@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import anywidget
 import traitlets
@@ -67,8 +67,8 @@ class Checked(traitlets.TraitType[_T, _T], Generic[_T]):
 
     def validate(self, obj: object, value: Any) -> _T:
         """Return the value to keep."""
-        if value is self.default_value:
-            return copy.copy(value)  # type: ignore[no-any-return]  # the default is of its type
+        if value is self.default_value and isinstance(value, list):  # traitlets copies and checks what can change
+            return cast("_T", copy.copy(value))
         return self.check(obj, str(self.name), value)
 
 
@@ -92,6 +92,7 @@ class Widget(anywidget.AnyWidget):
     def __init__(self, **traits: Any) -> None:
         self._require_known(traits)
         super().__init__(**traits)
+        self._own_layout = None if "layout" in traits else self.layout
 
     @classmethod
     def _require_known(cls, traits: Iterable[str]) -> None:
@@ -114,6 +115,12 @@ class Widget(anywidget.AnyWidget):
     def picture(self) -> bytes | None:
         """Return a PNG for places without JavaScript; None if there is nothing to see."""
         return None
+
+    def close(self) -> None:
+        """End the view in the browser."""
+        super().close()
+        if self._own_layout is not None:  # a widget too, which ipywidgets leaves open
+            self._own_layout.close()
 
     @contextmanager
     def _shown_if_it_fails(self) -> Iterator[None]:

@@ -6,6 +6,7 @@ Arrays travel as bytes, once; the browser spreads coefficients over the grid, si
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Any
 
 import matplotlib as mpl
@@ -144,6 +145,7 @@ def items_of(explanation: Explanation) -> list[dict[str, Any]]:
     ]
 
 
+@cache
 def tables() -> dict[str, dict[str, bytes]]:
     """Return the colour tables, (step, red-green-blue-opacity) uint8: the weaker a value, the more transparent."""
     steps = np.linspace(0, 1, _STEPS)

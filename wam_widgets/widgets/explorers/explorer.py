@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import atexit
 import dataclasses
-import math
 import threading
-import time
 import weakref
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -19,11 +17,14 @@ from wam_widgets.attribution import Contrast, Explanation, explain
 from wam_widgets.attribution.arguments import require_model
 from wam_widgets.attribution.explanation import Kind, Method
 from wam_widgets.attribution.passes import Model
+from wam_widgets.attribution.progress import Progress
 from wam_widgets.plots import glance
 from wam_widgets.plots.words import class_name, plain
 from wam_widgets.transform.wavelet import Mode, deepest_level, find_wavelet, require_level, require_mode
 from wam_widgets.widgets.base import Checked, Widget
 from wam_widgets.widgets.settings import one_of, whole
+
+from .worker import Worker
 
 #: How a gradient can be averaged, and what that is called.
 METHODS: dict[Method, str] = {
@@ -37,9 +38,6 @@ MOST_SAMPLES = 10_000
 
 #: Levels to choose from, if the signal is large enough.
 _MOST_LEVELS = 10
-
-#: Seconds between two reports of progress: a reader sees no more.
-_REPORT_EVERY = 0.1
 
 #: The settings that decide what is drawn and cost no pass.
 _SEEN_BY = ("item", "wavelet", "mode", "level", "kind")
@@ -77,6 +75,8 @@ class Explorer(Widget):
         return self.level if wavelet is None else min(self.level, self._deepest(wavelet))
 
     def _require_wavelet(self, _: str, value: Any) -> str | None:
+        if not self._settling and self._given.aggregate != "mean":
+            self._given.view(wavelet=value)
         if value is None:
             return None
         require_level(1, self._given.size, find_wavelet(value), self.mode)
@@ -85,6 +85,8 @@ class Explorer(Widget):
     def _require_level(self, name: str, value: Any) -> int:
         if self.wavelet is None:
             return whole(1)(self, name, value)
+        if not self._settling and self._given.aggregate != "mean":
+            self._given.view(level=value)
         return require_level(value, self._given.size, find_wavelet(self.wavelet), self.mode)
 
     def _require_mode(self, _: str, value: Any) -> Mode:
@@ -126,8 +128,7 @@ class Explorer(Widget):
         self._shown = explanation
         self._drawing = 0  # counts what was drawn, so that errors found too late are dropped
         self._finding: threading.Thread | None = None
-        self._running: threading.Thread | None = None
-        self._stopped = threading.Event()
+        self._worker = Worker(lambda work: setattr(self, "_work", work))
         self._drawn_one_at_a_time, self._found_one_at_a_time = threading.RLock(), threading.Lock()
         self._settling = True  # traits change, and nothing is to be drawn
         super().__init__()
@@ -178,7 +179,7 @@ class Explorer(Widget):
     @property
     def running(self) -> bool:
         """Whether a run is in progress."""
-        return self._running is not None and self._running.is_alive()
+        return self._worker.busy
 
     def run(self) -> None:
         """Ask the model about the item: `target` (rather than `against`), by `method`, with `samples` passes.
@@ -197,32 +198,28 @@ class Explorer(Widget):
                 f"`{type(self).__name__}(explanation, model=model)`."
             )
         model = self._model
-        if self.running:
-            raise ValueError("One run at a time; one is in progress. Call `stop()`, or `wait()` for its end.")
-        self._stopped.clear()
-        self._problem = ""
-        self._work = {"done": 0, "planned": self.samples, "left": None}
-        self._running = threading.Thread(target=self._answer, args=(model,), daemon=True)
-        self._running.start()
+        self._worker.begin(lambda progress: self._answer(model, progress), self.samples)
 
     def stop(self) -> None:
         """End a run after its present sub-batch; what is complete is kept, with its true number of passes."""
-        self._stopped.set()
-        if self.running:
-            self._work = {**self._work, "stopping": True}
+        self._worker.stop()
 
     def wait(self, seconds: float | None = None) -> None:
         """Wait until a run has ended and the errors of what is shown are there, for so many seconds at most each."""
-        for thread in (self._running, self._finding):
-            if thread is not None:
-                thread.join(seconds)
+        self._worker.wait(seconds)
+        if self._finding is not None:
+            self._finding.join(seconds)
 
     def close(self) -> None:
         """End a run, and the view in the browser."""
+        self._end_work()
+        super().close()
+
+    def _end_work(self) -> None:
+        """End a run, and don't look for errors any more."""
         if self._opened:
             self.stop()
             self._drawing += 1
-        super().close()
 
     def __repr__(self) -> str:
         seen = "its own samples" if self.wavelet is None else f"{self.wavelet}, level {self.level}"
@@ -242,8 +239,7 @@ class Explorer(Widget):
     @traitlets.observe(*_SEEN_BY)
     def _redraw(self, _: Any) -> None:
         if not self._settling:
-            with self._shown_if_it_fails():
-                self._draw()
+            self._draw()
 
     def _draw(self, source: Explanation | None = None, *, so_far: bool = False) -> None:
         """Send what is to be drawn, and look for its errors in a thread: they take longer than a picture may."""
@@ -348,7 +344,7 @@ class Explorer(Widget):
         with self._shown_if_it_fails():
             actions[message["do"]]()
 
-    def _answer(self, model: Model) -> None:
+    def _answer(self, model: Model, progress: Progress) -> None:
         """Run the passes, show what is complete, and keep the answer in the place of what was given."""
         item, source = self.item, self._source()
         try:
@@ -365,7 +361,7 @@ class Explorer(Widget):
                     seed=source.seed,
                     labels=source.labels,
                     grid=source.grid,
-                    progress=self._report(),
+                    progress=progress,
                     watch=lambda found: self._draw(found, so_far=True) if item == self.item else None,
                     **self._as_before(source),
                 )
@@ -375,8 +371,6 @@ class Explorer(Widget):
         except KeyboardInterrupt:  # how `explain` says that nothing was complete
             self._draw()
             self._note = "Stopped before anything was complete."
-        finally:
-            self._work = {}
 
     def _asked(self, source: Explanation) -> Any:
         """Return what `explain` takes as its target."""
@@ -395,26 +389,11 @@ class Explorer(Widget):
             return {"rule": "adaptive", "baseline": source.baseline}
         return {}
 
-    def _report(self) -> Callable[[int, int], bool]:
-        """Return what `explain` calls after every sub-batch: it reports, and says whether to go on."""
-        began = time.monotonic()
-        last = -math.inf
-
-        def report(done: int, planned: int) -> bool:
-            nonlocal last
-            now = time.monotonic()
-            if now - last >= _REPORT_EVERY and not self._stopped.is_set():
-                last = now
-                self._work = {"done": done, "planned": planned, "left": (now - began) * (planned - done) / done}
-            return not self._stopped.is_set()
-
-        return report
-
 
 @atexit.register
 def _end_threads() -> None:
-    for explorer in list(_OPEN):
-        explorer.close()
+    for explorer in list(_OPEN):  # not closed: a view outlives its kernel in the browser
+        explorer._end_work()  # noqa: SLF001  # ours
         explorer.wait()
 
 

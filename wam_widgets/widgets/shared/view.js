@@ -137,20 +137,22 @@ export function view(draw) {
     const root = element("div", { class: "wam" });
     const alert = element("div", { class: "wam-alert", role: "alert", hidden: true });
     el.append(root, alert);
-    const say = (/** @type {string} */ sentence) => {
-      alert.textContent = sentence;
-      alert.hidden = !sentence;
+    let failure = "";
+    const problems = /** @type {Model<any>} */ (model);
+    const say = () => {
+      alert.textContent = [failure, problems.get("_problem")].filter(Boolean).join(" ");
+      alert.hidden = !alert.textContent;
     };
     const life = new Life((error) => {
       console.error(error);
-      say(`This view failed in the browser: ${error}. ${likelyCause(error)}`);
+      failure = `This view failed in the browser: ${error}. ${likelyCause(error)}`;
+      say();
     });
     life.safely(() => {
       // Arrows and space belong to the control that has the focus, not to the notebook around it.
       life.listen(root, "keydown", (event) => event.key !== "Tab" && event.key !== "Escape" && event.stopPropagation());
       draw({ model, el: root, life });
-      const problems = /** @type {Model<any>} */ (model);
-      life.follow(problems, ["_problem"], () => say(problems.get("_problem") ?? ""));
+      life.follow(problems, ["_problem"], say);
     });
     return () => {
       life.end();

@@ -1,0 +1,87 @@
+"""A thread for long work, so that the kernel hears the stop button."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from wam_widgets.attribution.progress import Progress
+
+#: Seconds between two reports of progress: a reader sees no more.
+REPORT_EVERY = 0.1
+
+
+class Worker:
+    """Does one job at a time in a thread of its own.
+
+    Parameters
+    ----------
+    tell : callable
+        Is told how far the work is: {"done", "planned", "left" (seconds, or None if unknown), "stopping"}; {} at its
+        end.
+    """
+
+    def __init__(self, tell: Callable[[dict[str, Any]], None]) -> None:
+        self._tell = tell
+        self._thread: threading.Thread | None = None
+        self._stopped = threading.Event()
+        self._last: dict[str, Any] = {}
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job is being done."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def begin(self, job: Callable[[Progress], None], planned: int) -> None:
+        """Begin a job, which is given what to call with its progress; that returns False when the job should end.
+
+        Raises
+        ------
+        ValueError
+            If the last job isn't done.
+        """
+        if self.busy:
+            raise ValueError("One run at a time; one is in progress. Call `stop()`, or `wait()` for its end.")
+        self._stopped.clear()
+        self._report({"done": 0, "planned": planned, "left": None})
+        self._thread = threading.Thread(target=self._do, args=(job,), daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask the job to end."""
+        self._stopped.set()
+        if self.busy:
+            self._report({**self._last, "stopping": True})
+
+    def wait(self, seconds: float | None) -> None:
+        """Wait for the end of the job, at most so many seconds."""
+        if self._thread is not None:
+            self._thread.join(seconds)
+
+    def _do(self, job: Callable[[Progress], None]) -> None:
+        try:
+            job(self._progress())
+        finally:
+            self._report({})
+
+    def _report(self, work: dict[str, Any]) -> None:
+        self._last = work
+        self._tell(work)
+
+    def _progress(self) -> Progress:
+        began = time.monotonic()
+        reported = -math.inf
+
+        def progress(done: int, planned: int) -> bool:
+            nonlocal reported
+            now = time.monotonic()
+            if now - reported >= REPORT_EVERY and not self._stopped.is_set():
+                reported = now
+                left = (now - began) * (planned - done) / done
+                self._report({"done": done, "planned": planned, "left": left})
+            return not self._stopped.is_set()
+
+        return progress
