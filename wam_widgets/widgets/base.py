@@ -82,6 +82,8 @@ class Widget(anywidget.AnyWidget):
         "", help="What went wrong in the kernel, as it is shown under the widget; empty if nothing."
     ).tag(sync=True)
 
+    _own_layout: Any = None  # the layout that came with the widget, if the caller brought none
+
     def __init_subclass__(cls, *, trio: str | None = None, **options: Any) -> None:
         if trio is not None:
             cls._esm = joined(Path(trio).with_suffix(".js"))
