@@ -16,7 +16,7 @@ TYPESCRIPT := .ci/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check bench screenshots lab clean constraints
+.PHONY: help setup demo chromium test check bench train-audio screenshots lessons lab clean constraints
 
 define require-python
 $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -24,8 +24,12 @@ $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || {
     "Name another: make PYTHON=python3.11 setup"; exit 1; }
 endef
 
+define find-chromium
+{ command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null
+endef
+
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make .venv with everything in it (quick when nothing changed)
 
@@ -46,7 +50,17 @@ $(TYPESCRIPT): .ci/package-lock.json | $(READY)
 demo: setup ## explain the sample photos and write demo/index.html, a page of live explorers
 	@$(BIN)/python -m wam_widgets demo
 
-test: setup ## run the tests on the cores there are
+# The views are tested in a browser of the system (tests/chromium.py). Without one, those tests are skipped.
+chromium:
+	@$(find-chromium) && exit; sudo=; [ "$$(id -u)" = 0 ] || sudo='sudo -n'; \
+	if command -v apt-get >/dev/null && $$sudo true 2>/dev/null; then \
+	  echo 'Installing Chromium, in which the views are tested.'; \
+	  apt="$$sudo env DEBIAN_FRONTEND=noninteractive apt-get --yes --no-install-recommends"; \
+	  { $$apt install chromium || { $$apt update && $$apt install chromium; }; } >/dev/null 2>&1; \
+	fi; \
+	$(find-chromium) || echo 'No Chromium, and none can be installed from here: views are not tested in a browser.'
+
+test: setup chromium ## run the tests on the cores there are
 	@$(BIN)/python -m pytest --numprocesses=logical --maxprocesses=8 --dist=worksteal
 
 check: setup $(TYPESCRIPT) ## lint, format, types and layers, without changing a file
@@ -59,11 +73,17 @@ check: setup $(TYPESCRIPT) ## lint, format, types and layers, without changing a
 bench: setup ## measure against the bare model passes and Captum
 	@$(BIN)/python -m tests.benchmarks
 
+train-audio: setup ## train the sample models of sound anew, from tests/data
+	@$(BIN)/python -m tests.training.audio
+
 screenshots: setup ## photograph the views for the documentation (notebooks/pictures)
 	@$(BIN)/python -m tests.screenshots
 
-lab: setup ## open JupyterLab in notebooks/
-	@$(BIN)/jupyter lab notebooks
+lessons: setup ## generate the lessons' notebooks from notebooks/src
+	@$(BIN)/python notebooks/src/generate.py
+
+lab: setup ## open the lessons in JupyterLab
+	@$(BIN)/jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks
 
 clean: ## remove outputs and caches (.venv stays: remove it by hand)
 	@rm -rf demo bench dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

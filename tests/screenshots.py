@@ -25,7 +25,7 @@ class Shot(NamedTuple):
 SHOTS = (
     Shot("explorer-light", {"cursor": [70, 92]}, 1080, "light"),
     Shot("explorer-dark", {"look": "mosaic", "signed": True, "denoised": True, "cursor": [70, 92]}, 1080, "dark"),
-    Shot("explorer-narrow", {"significant": True, "per": "cell"}, 480, "light"),
+    Shot("explorer-narrow", {"significant": True}, 480, "light"),
 )
 
 

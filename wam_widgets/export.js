@@ -47,7 +47,7 @@ class PageModel {
     this.saves += 1;
     const found = this.shelf.find((each) => fits(each, this.state));
     if (!found || found._values === this.state._values) return;
-    const scales = found._values.scales.length;
+    const scales = found._signal.scales.length;
     const weights = this.state.weights.length === scales ? this.state.weights : Array(scales).fill(1);
     this.update({ ...found, weights });
   }

@@ -13,6 +13,7 @@ PARTS = {
     "memory": "Memory: peak resident set of fresh processes, ResNet-18-like, 224 x 224",
     "speed": "Speed: ResNet-18-like, 224 x 224, 25 passes per image",
     "view": "View: another wavelet of the same passes",
+    "view_live": "Live view: from a slider, a choice or a cell to pixels, in a page and in JupyterLab",
     "quality": "Quality: EfficientNet-Lite0 and the sample cat",
 }
 

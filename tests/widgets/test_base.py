@@ -40,10 +40,6 @@ def test_every_module_beside_a_widget_belongs_to_a_trio() -> None:
         assert (FOLDER / f"{name}.css").exists()
 
 
-def test_the_same_code_is_sent_for_all_widgets_of_a_kind() -> None:
-    assert str(ImageExplorer._esm) == str(ImageView._esm)
-
-
 def test_a_widget_has_a_short_text_that_is_the_same_every_time() -> None:
     one, other = (ImageExplorer(explanation()) for _ in range(2))
     assert repr(one) == repr(other)

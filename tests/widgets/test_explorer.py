@@ -1,3 +1,4 @@
+import re
 import threading
 import time
 from typing import Any
@@ -8,6 +9,7 @@ import torch
 from torch.testing import assert_close
 
 import wam_widgets as wam
+from wam_widgets.attribution.explanation import Kind, Method
 from wam_widgets.widgets.explorers import arrays, bundle, worker
 from wam_widgets.widgets.image_view import RATES
 
@@ -34,7 +36,7 @@ def test_the_browser_gets_the_numbers_of_the_explanation(wavelet: str | None) ->
     given = explanation(13, 18, wavelet=wavelet)
     sent = arrays.values_of(given, "key")
     assert_close(floats(sent["attribution"]), given.attribution.flatten().flatten())
-    assert_close(floats(sent["coefficients"]), given.signal_coefficients().flatten().flatten())
+    assert_close(floats(arrays.signal_of(given)["coefficients"]), given.signal_coefficients().flatten().flatten())
     errors = arrays.errors_of(given, "key")
     assert_close(floats(errors["error"]), given.standard_error(channel_sums=True).flatten().flatten())
     assert_close(floats(errors["denoised"]), given.denoised().attribution.flatten().flatten())
@@ -220,6 +222,166 @@ def test_a_run_that_fails_says_so_under_the_view_and_keeps_what_was_shown() -> N
     assert view._work == {}
 
 
+def test_a_run_that_fails_half_way_leaves_no_part_of_its_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wam_widgets.attribution.averages.WATCH_EVERY", 0.0)
+    model, view = asked(target=1, samples=40)
+    before, shown = view.explanation, []
+    view.observe(lambda _: shown.append(int(view.explanation.passes[0])), "_values")
+
+    def fail_late() -> None:
+        if model.passes > 20:
+            raise RuntimeError("out of luck")
+
+    model.before = fail_late
+    view.run()
+    view.wait()
+    assert len(shown) > 1
+    assert torch.equal(view.explanation.gradient, before.gradient)
+    assert view._values["errorless"] == ""
+    assert "out of luck" in view._problem
+    view.look = "mosaic"
+    view.set_state({"look": "image"})
+    assert "out of luck" in view._problem  # until another run goes well
+    model.before = lambda: None
+    view.run()
+    view.wait()
+    assert view._problem == ""
+
+
+def test_what_is_changed_after_a_run_has_begun_does_not_change_its_question() -> None:
+    model, view = asked(target=1, samples=16)
+    begun = threading.Event()
+    model.before = lambda: begun.wait(10)
+    view.run()
+    view.target, view.method, view.samples = 2, "saliency", 3
+    begun.set()
+    view.wait()
+    assert view.explanation.names() == ["dog"]
+    assert (view.explanation.method, view.explanation.passes.tolist()) == ("smoothgrad", [16])
+
+
+def test_the_browser_sends_its_question_with_the_button() -> None:
+    _, view = asked()
+    view._receive(view, {"do": "run", "target": 1, "against": None, "method": "smoothgrad", "samples": 9}, [])
+    view.wait()
+    assert view.explanation.names() == ["dog"]
+    assert view.explanation.passes.tolist() == [9]
+    assert view._items[0]["title"].startswith("explained: dog")
+
+
+def test_a_question_begins_with_what_was_explained() -> None:
+    model = Counting()
+    signal = torch.rand(2, 2, 8, 8, generator=torch.Generator().manual_seed(1))
+    predicted = int(model(signal)[0].argmax())
+    other = (predicted + 1) % 3
+    given = wam.explain(model, signal, [other, predicted], samples=16, level=2, noise=0.1, progress=False)
+    view = wam.ImageExplorer(given, model=model)
+    assert view.target == other
+    view.run()
+    view.wait()
+    assert view.explanation.target is not None
+    assert view.explanation.target.tolist() == [other]
+    assert view.explanation.settings["noise"] == 0.1  # as it was given
+
+
+def test_a_method_keeps_its_own_arguments_while_others_run() -> None:
+    model = Counting()
+    signal = torch.rand(1, 2, 8, 8, generator=torch.Generator().manual_seed(1))
+    given = wam.explain(model, signal, method="integrated_gradients", baseline=0.5, rule="adaptive", samples=30)
+    view = wam.ImageExplorer(given, model=model)
+    kinds: dict[Method, Kind] = {
+        "saliency": "sensitivity",
+        "smoothgrad": "sensitivity",
+        "integrated_gradients": "contribution",
+    }
+    for method, kind in kinds.items():
+        view.method = method
+        view.run()
+        view.wait()
+        assert (view.explanation.method, view.kind) == (method, kind)
+    assert view.explanation.baseline is not None
+    assert bool((view.explanation.baseline == 0.5).all())
+
+
+def test_the_random_numbers_of_the_notebook_go_on_while_a_run_does() -> None:
+    model, view = asked(samples=16)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def before() -> None:
+        begun.set()
+        go_on.wait(10)
+
+    model.before = before
+    view.run()
+    assert begun.wait(10)
+    drawn = torch.rand(3)
+    go_on.set()
+    view.wait()
+    assert not torch.equal(torch.rand(3), drawn)
+
+
+def test_a_page_is_made_of_what_is_complete() -> None:
+    model, view = asked(samples=16, target=1, against=1)
+    view._receive(view, {"do": "run"}, [])
+    assert view._problem
+    state, _ = view.page_state()
+    assert (state["_problem"], state["_work"], state["_note"]) == ("", {}, "")
+    go_on = threading.Event()
+    model.before = lambda: go_on.wait(10)
+    view.against = None
+    view.run()
+    with pytest.raises(ValueError, match="a run is in progress"):
+        view.page_state()
+    go_on.set()
+    view.wait()
+
+
+def test_what_the_passes_do_not_change_is_sent_once() -> None:
+    _, view = asked(samples=16)
+    sent: list[object] = []
+    view.observe(sent.append, "_signal")
+    view.kind = "contribution"
+    view.run()
+    view.wait()
+    assert sent == []
+    view.wavelet = "db2"
+    assert len(sent) == 1
+
+
+def test_an_observer_that_fails_does_not_stop_the_view_from_following() -> None:
+    view = wam.ImageExplorer(explanation(16, 16, level=4))
+
+    def fail(_: object) -> None:
+        raise RuntimeError("not mine")
+
+    view.observe(fail, "level")
+    with pytest.raises(RuntimeError, match="not mine"):
+        view.wavelet = "db8"
+    view.unobserve(fail, "level")
+    view.wavelet = "db2"
+    assert view.explanation.wavelet == "db2"
+
+
+def test_errors_that_cannot_be_found_are_said_to_be_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> dict[str, Any]:
+        raise MemoryError("too little")
+
+    monkeypatch.setattr("wam_widgets.widgets.explorers.image.errors_of", fail)
+    view = wam.ImageExplorer(explanation())
+    view.wait()
+    assert view._errors["failed"]
+    assert "too little" in view._problem
+
+
+def test_linked_sliders_of_another_number_of_scales_are_refused_once() -> None:
+    view, sliders = wam.ImageExplorer(explanation()), wam.ScaleSliders(["a", "b"])
+    sent: list[object] = []
+    view.send_state = lambda key=None: sent.append(key)
+    view.set_state({"weights": sliders.weights})
+    assert "weights" not in str(sent)  # which the link would answer for ever
+    assert "one entry per scale" in view._problem
+
+
 def test_runs_come_one_at_a_time_and_need_the_model() -> None:
     model, view = asked()
     go_on = threading.Event()
@@ -262,11 +424,21 @@ def test_only_images_are_explored(as_a_user: None) -> None:
 
 def test_an_image_too_large_for_a_page_is_refused_with_the_factor() -> None:
     large = explanation(1024, 1025, channels=1, samples=1, method="saliency")
-    with pytest.raises(ValueError, match=r"at most 1,048,576 pixels; got 1024 x 1025.*scale_factor=1.00"):
+    with pytest.raises(ValueError, match=r"at most 1,048,576 pixels and 8,192 on a side; got 1024 x 1025") as refusal:
         wam.ImageExplorer(large)
+    factor = float(re.findall(r"scale_factor=([\d.]+)", str(refusal.value))[0])
+    smaller = torch.nn.functional.interpolate(large.signal, scale_factor=factor, mode="area")
+    assert 0.99 * 2**20 < smaller[0, 0].numel() <= 2**20
 
 
 # ---------------------------------------------------------------------------------------------------------- display
+
+
+def test_displays_of_one_explanation_share_an_explorer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wam_widgets.widgets.explorers.display._in_notebook", lambda: True)
+    given = explanation()
+    ids = [given._repr_mimebundle_()[0]["application/vnd.jupyter.widget-view+json"]["model_id"] for _ in range(3)]
+    assert len(set(ids)) == 1
 
 
 def test_a_terminal_shows_the_text_alone() -> None:
@@ -289,3 +461,11 @@ def test_the_static_picture_follows_the_wavelet_that_is_shown() -> None:
     before = view.picture()
     view.wavelet = "db2"
     assert view.picture() != before
+
+
+def test_amounts_refer_to_what_makes_scales_comparable() -> None:
+    view = wam.ImageExplorer(explanation())
+    assert view.per == "cell"
+    view.kind = "contribution"
+    assert view.per == "sample"
+    assert wam.ImageExplorer(explanation(), kind="contribution", per="cell").per == "cell"

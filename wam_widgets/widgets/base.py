@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import logging
 import re
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -16,6 +18,8 @@ import traitlets
 from wam_widgets.checks import nearest
 
 _T = TypeVar("_T")
+
+_LOG = logging.getLogger(__name__)
 
 #: Synchronised traits that every ipywidget has.
 _COMMON = ("layout", "tooltip", "tabbable")
@@ -82,6 +86,8 @@ class Widget(anywidget.AnyWidget):
         "", help="What went wrong in the kernel, as it is shown under the widget; empty if nothing."
     ).tag(sync=True)
 
+    _arguments: tuple[str, ...] = ()  # what the constructor takes besides settings
+    _failed = ""  # what the problem that is shown came from
     _own_layout: Any = None  # the layout that came with the widget, if the caller brought none
 
     def __init_subclass__(cls, *, trio: str | None = None, **options: Any) -> None:
@@ -98,7 +104,7 @@ class Widget(anywidget.AnyWidget):
 
     @classmethod
     def _require_known(cls, traits: Iterable[str]) -> None:
-        known = cls.settings()
+        known = [*cls.settings(), *cls._arguments]
         for name in traits:
             if name not in (*known, *_COMMON):
                 raise TypeError(
@@ -125,21 +131,25 @@ class Widget(anywidget.AnyWidget):
             self._own_layout.close()
 
     @contextmanager
-    def _shown_if_it_fails(self) -> Iterator[None]:
-        """Show what goes wrong inside under the widget: whoever clicked sees no log."""
-        self._problem = ""
+    def _shown_if_it_fails(self, what: str) -> Iterator[None]:
+        """Show what goes wrong inside under the widget, whose reader sees no log, until the same thing goes well."""
         try:
             yield
         except Exception as error:  # noqa: BLE001  # whatever it is
-            self._problem = f"{type(error).__name__}: {error}"
+            _LOG.debug("%s of %r failed", what, self, exc_info=True)
+            self._failed, self._problem = what, "".join(traceback.format_exception_only(error)).strip()
+        else:
+            if self._failed == what:
+                self._failed, self._problem = "", ""
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Take what the browser sends; where that can't be right, say so there and send back what holds."""
-        with self._shown_if_it_fails():
+        with self._shown_if_it_fails("a setting"):
             try:
                 super().set_state(sync_data)
             except Exception:
-                self.send_state(list(sync_data))
+                # Two linked views with different numbers of scales would send their weights back for ever.
+                self.send_state([name for name in sync_data if name != "weights"])
                 raise
 
     def __repr__(self) -> str:

@@ -27,6 +27,8 @@ const render = view(({ model, el, life }) => {
   let values;
   /** @type {Errors | null} */
   let errors = null;
+  /** @type {[number, number] | null} pixel of the canvas under the pointer */
+  let hovered = null;
   /** What was computed last under a name, and for which settings. @type {Map<string, {settings: string, is: any}>} */
   const kept = new Map();
   /** @template T @param {string} name @param {string[]} names  of traits @param {() => T} compute @returns {T} */
@@ -65,7 +67,10 @@ const render = view(({ model, el, life }) => {
   };
 
   const picture = stage(life, traits, set, {
-    hover: (at) => showReadout(at),
+    hover: (at) => {
+      hovered = at;
+      readout.show(at);
+    },
     choose: (at) => set({ cursor: readout.toImage(at) }),
     step: (down, right) => {
       const cursor = traits.get("cursor");
@@ -108,16 +113,14 @@ const render = view(({ model, el, life }) => {
   const legend = colourBar();
   const readout = reader(traits, () => ({ values, errors, shown: shown(), maps }));
   const live = element("div", { class: "wam-unseen", role: "status" });
-  /** @param {[number, number] | null} hovered  pixel of the canvas under the pointer */
-  const showReadout = (hovered) => readout.show(hovered);
-  const showCursor = () => {
-    readout.show(null);
+  const showCursor = life.everyFrame(() => {
+    readout.show(hovered);
     drawMarks(picture.marks, values, traits, readout.coefficientAt);
     if (document.activeElement === picture.pane) live.textContent = readout.inWords();
-  };
+  });
 
   // -------------------------------------------------------------------------------------------------------- the controls
-  const sliders = scaleSliders(life, traits, () => traits.get("_values").scales.map((/** @type {any} */ each) => each.name));
+  const sliders = scaleSliders(life, traits, () => traits.get("_signal").scales.map((/** @type {any} */ each) => each.name));
   /** @param {string} kind @returns {[string, string][]} */
   const names = (kind) => Object.keys(traits.get("_tables")[kind]).map((name) => [name, name]);
   const magnitudes = pick(bound, "colours", "colours", () => names("sequential"), ["_tables"]);
@@ -144,46 +147,56 @@ const render = view(({ model, el, life }) => {
       bands, element("div", { class: "wam-stack wam-colours" }, per, signed, opacity, magnitudes, signs, element("div", { class: "wam-row" }, fit, refit)),
     ),
   );
+  const strip = items(bound);
   const asking = question(bound);
   const wavelets = wavelet(bound);
   const title = element("div", { class: "wam-title" });
   const subtitle = element("div", { class: "wam-fine" });
   const predicted = element("div", {});
   el.append(
-    element("div", { class: "wam-head" }, title, subtitle, items(bound)),
+    element("div", { class: "wam-head" }, title, subtitle, strip),
     element(
       "div", { class: "wam-body" },
       element("div", { class: "wam-left" }, picture.pane, element("div", { class: "wam-row" }, picture.buttons, legend.element), readout.element, live),
-      element("div", { class: "wam-right" }, display, sliders.element, noise(bound), predicted, wavelets, asking, needKernel(bound, el, [wavelets, asking])),
+      element("div", { class: "wam-right" }, display, sliders.element, noise(bound), predicted, wavelets, asking, needKernel(bound, el, [strip, wavelets, asking])),
     ),
   );
 
   // ------------------------------------------------------------------------------------------------------ what follows what
   const redraw = life.everyFrame(draw);
   let known = "";
+  /** Take what is known of the errors of what is shown. */
+  const takeErrors = () => {
+    const sent = traits.get("_errors");
+    const { shares, intervals } = sent.shares ? sent : { shares: values.shares, intervals: null };
+    errors = sent.key === values.key && sent.error ? unpackErrors(sent) : null;
+    for (const name of ["shown", "maps", "blocks", "parts"]) kept.delete(name);
+    values.scales.forEach((_, at) => sliders.note(at, shares && shareBar(shares[at], intervals?.[at] ?? null)));
+    sliders.about.textContent = shares ? `Bars: share of the energy${intervals ? ", with 95 % intervals" : ""}.` : "";
+    // What is to be hidden or denoised can't be before the errors are there.
+    const late = !errors && !values.errorless && (traits.get("significant") || traits.get("denoised"));
+    picture.pane.classList.toggle("wam-late", Boolean(late));
+  };
   life.follow(traits, ["_values"], () => {
-    values = unpack(traits.get("_values"));
+    values = unpack({ ...traits.get("_signal"), ...traits.get("_values") });
     kept.clear();
-    errors = null;
     const scales = values.scales.map((each) => each.name).join();
     if (scales !== known) sliders.rebuild();
     known = scales;
     title.textContent = values.title;
     subtitle.textContent = values.subtitle;
     picture.pane.setAttribute("aria-label", `${values.title}: picture. Arrow keys move the cursor, plus and minus zoom.`);
-    predicted.replaceChildren(...(values.predictions.length ? [box("Prediction", classes(values.predictions))] : []));
+    const heading = values.how ? `Prediction (${values.how})` : "Prediction";
+    predicted.replaceChildren(...(values.predictions.length ? [box(heading, classes(values.predictions))] : []));
     bands.hidden = values.bands.length < 2;
     per.hidden = values.bands.length < 2;
     signed.hidden = !values.signable;
+    takeErrors();
     draw(); // at once: a frame later the first picture would flicker
   });
-  life.follow(traits, ["_errors", "_values"], () => {
-    const sent = traits.get("_errors");
-    errors = sent.key === values.key ? unpackErrors(sent) : null;
-    kept.clear();
-    const { shares } = errors ?? values;
-    values.scales.forEach((_, at) => sliders.note(at, shares && shareBar(shares[at], errors?.intervals?.[at] ?? null)));
-    redraw();
+  life.follow(traits, ["_errors"], () => {
+    takeErrors();
+    if (traits.get("significant") || traits.get("denoised")) redraw(); // else errors are only read off
   });
   life.follow(traits, [...SHOWN, "look", "weights", "per", "opacity", "colours", "signed_colours", "limit"], redraw);
   life.follow(traits, ["look", "signed"], () => {

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import traitlets
 
 from .base import Checked, Widget
-from .settings import between, flag, one_of, require_weights, some_of, whole
+from .settings import between, flag, one_of, require_numbers, require_weights, some_of, whole
 
 LOOKS = ("heatmap", "image", "mosaic")
 ORIENTATIONS = ("horizontal", "vertical", "diagonal")
@@ -30,15 +29,15 @@ class ImageView(Widget, trio=__file__):
         return whole(0, max(len(self._items) - 1, 0))(self, name, value)
 
     def _require_weights(self, name: str, value: Any) -> list[float]:
-        return require_weights(name, value, [scale["name"] for scale in self._values["scales"]])
+        return require_weights(name, value, [scale["name"] for scale in self._signal["scales"]])
 
     def _require_pixel(self, name: str, value: Any) -> list[int]:
-        if len(value) not in {0, 2}:
+        if len(require_numbers(name, value, [0.0, 0.0])) not in {0, 2}:
             raise ValueError(f"`{name}` must be a row and a column, or [] for none; got {value!r}. Pass e.g. `[0, 0]`.")
-        return [whole(0, most - 1)(self, name, each) for each, most in zip(value, self._values["size"], strict=False)]
+        return [whole(0, most - 1)(self, name, each) for each, most in zip(value, self._signal["size"], strict=False)]
 
     def _require_place(self, name: str, value: Any) -> list[float]:
-        if len(value) != 2:
+        if len(require_numbers(name, value, [0.5, 0.5])) != 2:
             raise ValueError(f"`{name}` must be two fractions, down and right; got {value!r}. Pass e.g. `[0.5, 0.5]`.")
         return [between(0.0, 1.0)(self, name, each) for each in value]
 
@@ -63,17 +62,17 @@ class ImageView(Widget, trio=__file__):
         help="Sums over channels and bands with their sign, rather than of magnitudes.",
     )
     per = Checked[str](
-        "sample",
+        "cell",
         one_of("cell", "sample"),
-        help="Each coefficient spread over its cell (maps add up to `Explanation.heatmap`), or at full strength all "
-        "over it (coarse scales can be compared with fine ones).",
+        help="Each coefficient spread over its cell, so that maps add up to `Explanation.heatmap` (usual for "
+        "contributions), or at full strength all over it, so that scales can be compared (usual for sensitivities).",
     )
     opacity = Checked[float](1.0, between(0.0, 1.0), help="Of the heat map; at 0 the photo itself is seen.")
     colours = Checked[str]("magma", one_of(*SEQUENTIAL), help="Colour map of magnitudes.")
     signed_colours = Checked[str]("RdBu", one_of(*DIVERGING), help="Colour map of signed values.")
     limit = Checked[float](
         0.0,
-        between(0.0, math.inf),
+        between(0.0),
         help="Value at the end of the colour scale; 0 for the 99.5th percentile at weights of 1. Set it alike in two "
         "explorers to compare them.",
     )
@@ -87,7 +86,10 @@ class ImageView(Widget, trio=__file__):
     )
 
     # -------------------------------------------------------------------------------------------- what is to be drawn
-    _values = traitlets.Dict(help="Arrays of the item in its wavelet: see `explorers.arrays.values_of`.").tag(sync=True)
+    _signal = traitlets.Dict(help="The item's arrays that no pass changes: see `explorers.arrays.signal_of`.").tag(
+        sync=True
+    )
+    _values = traitlets.Dict(help="What the passes found: see `explorers.arrays.values_of`.").tag(sync=True)
     _errors = traitlets.Dict(help="Arrays of their errors, a moment later: see `explorers.arrays.errors_of`.").tag(
         sync=True
     )

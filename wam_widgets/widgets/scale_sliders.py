@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import traitlets
+
 from .base import Checked, Widget
 from .settings import require_names, require_weights
 
@@ -47,5 +49,11 @@ class ScaleSliders(Widget, trio=__file__):
         given = [1.0] * len(require_names(self, "names", names)) if weights is None else weights
         super().__init__(names=names, weights=given, **options)
 
+    @traitlets.observe("names")
+    def _fit(self, _: Any) -> None:
+        """Start afresh when the number of scales changes."""
+        if len(self.weights) != len(self.names):
+            self.weights = [1.0] * len(self.names)
+
     def __repr__(self) -> str:
-        return f"ScaleSliders({', '.join(f'{n} × {w:g}' for n, w in zip(self.names, self.weights, strict=False))})"
+        return f"ScaleSliders({', '.join(f'{n} × {w:g}' for n, w in zip(self.names, self.weights, strict=True))})"

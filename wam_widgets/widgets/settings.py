@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from wam_widgets.checks import nearest, whole_number
+from wam_widgets.checks import finite_number, nearest, whole_number
 
 #: The largest weight of a scale: twice as strong as it is.
 MOST_WEIGHT = 2.0
@@ -23,10 +23,7 @@ def require_names(_: object, name: str, value: Any) -> list[str]:
 
 def require_weights(name: str, value: Any, scales: Sequence[str]) -> list[float]:
     """Return one weight per scale, within 0 and 2."""
-    try:
-        weights = [float(each) for each in value]
-    except (TypeError, ValueError):
-        raise TypeError(f"`{name}` must be numbers; got {value!r}. Pass e.g. `{[1.0] * len(scales)}`.") from None
+    weights = require_numbers(name, value, [1.0] * len(scales))
     if len(weights) != len(scales):
         raise ValueError(
             f"`{name}` must have one entry per scale ({', '.join(scales)}), {len(scales)}; got {len(weights)}: "
@@ -41,6 +38,16 @@ def require_weights(name: str, value: Any, scales: Sequence[str]) -> list[float]
     return weights
 
 
+def require_numbers(name: str, value: Any, example: Sequence[float]) -> list[float]:
+    """Return numbers as a list of float."""
+    try:
+        if not isinstance(value, str):
+            return [float(each) for each in value]
+    except (TypeError, ValueError):
+        pass
+    raise TypeError(f"`{name}` must be a list of numbers; got {value!r}. Pass e.g. `{example}`.")
+
+
 def flag(_: object, name: str, value: Any) -> bool:
     """Return a bool."""
     if not isinstance(value, bool):
@@ -48,15 +55,17 @@ def flag(_: object, name: str, value: Any) -> bool:
     return value
 
 
-def between(low: float, high: float) -> Callable[[object, str, Any], float]:
-    """Return a check for numbers from `low` to `high`."""
+def between(low: float, high: float | None = None) -> Callable[[object, str, Any], float]:
+    """Return a check for finite numbers from `low` to `high`."""
 
     def check(_: object, name: str, value: Any) -> float:
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise TypeError(f"`{name}` must be a number; got {value!r}. Pass e.g. `{name}={high:g}`.")
-        if not low <= value <= high:
-            raise ValueError(f"`{name}` must be between {low:g} and {high:g}; got {value!r}.")
-        return float(value)
+        bounds = f"at least {low:g}" if high is None else f"between {low:g} and {high:g}"
+        number = finite_number(value)
+        if number is None:
+            raise TypeError(f"`{name}` must be a finite number, {bounds}; got {value!r}. Pass e.g. `{name}={low:g}`.")
+        if number < low or (high is not None and number > high):
+            raise ValueError(f"`{name}` must be {bounds}; got {value!r}.")
+        return number
 
     return check
 

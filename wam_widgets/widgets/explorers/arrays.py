@@ -6,7 +6,6 @@ Arrays travel as bytes, once; the browser spreads coefficients over the grid, si
 from __future__ import annotations
 
 import math
-from functools import cache
 from typing import Any
 
 import matplotlib as mpl
@@ -20,6 +19,7 @@ from wam_widgets.plots.mosaics import corners
 from wam_widgets.plots.planes import cells_of
 from wam_widgets.plots.words import (
     class_name,
+    percent,
     plain,
     probability,
     scale_words,
@@ -51,8 +51,58 @@ _ERRORLESS = {
 }
 
 
+def signal_of(explanation: Explanation) -> dict[str, Any]:
+    """Return the arrays of an image that the image and the wavelet decide, but not the passes.
+
+    Parameters
+    ----------
+    explanation : Explanation
+        Of one image, in the wavelet to be shown.
+
+    Returns
+    -------
+    dict
+        What the browser unpacks (shared/arrays.js). `coefficients`, (channel, n) float32, are the signal's, in the
+        order of `Coefficients.bands`; a band begins at `start`, and at row and column `corner` in the mosaic. `axes`
+        has the tilings that the bands' `rows` and `columns` name (shared/wavelets.js). `sizes` are those of the image,
+        of what one decomposition leaves of it, and so on; `filters` those of the synthesis. `photo` is (row, column,
+        RGBA) uint8; `painted` mixes channels into what a screen shows, with black and white at `range`.
+    """
+    signal = explanation.signal[0]
+    painted = _painted(len(signal))
+    bands, axes, count = _bands(explanation)
+    wavelet = None if explanation.wavelet is None else find_wavelet(explanation.wavelet)
+    levels = [explanation.level, *range(explanation.level, 0, -1)]
+    return {
+        "size": list(explanation.size),
+        "channels": len(signal),
+        "count": count,
+        "scales": [
+            {"name": name, "cell": size, "level": level}
+            for name, size, level in zip(scale_words(explanation), cells_of(explanation), levels, strict=False)
+        ],
+        "bands": bands,
+        "axes": axes,
+        "mosaic": [max(band["corner"][axis] + band["shape"][axis] for band in bands) for axis in (0, 1)],
+        "coefficients": _bytes(explanation.signal_coefficients().flatten()[0]),
+        "baseline": None
+        if explanation.baseline is None
+        else _bytes(np.tensordot(painted, _array(explanation.baseline[0]), axes=1)),
+        "filters": None if wavelet is None else {"low": wavelet.rec_lo, "high": wavelet.rec_hi},
+        "sizes": _sizes(explanation),
+        "photo": _photo(signal).tobytes(),
+        "range": list(_range(signal)),
+        "painted": painted.tolist(),
+        "grid": {
+            "axes": [plain(name) for name in explanation.grid.axes],
+            "spacing": list(explanation.grid.spacing),
+            "units": [plain(name) for name in explanation.grid.units],
+        },
+    }
+
+
 def values_of(explanation: Explanation, key: str) -> dict[str, Any]:
-    """Return what is drawn of an image: all but the errors, which take longer.
+    """Return what the passes found of an image: all but the errors, which take longer.
 
     Parameters
     ----------
@@ -64,47 +114,20 @@ def values_of(explanation: Explanation, key: str) -> dict[str, Any]:
     Returns
     -------
     dict
-        What the browser unpacks (shared/arrays.js). `attribution` and `coefficients` are (channel, n) float32 in the
-        order of `Coefficients.bands`; a band begins at `start`. `painted` mixes channels into what a screen shows.
+        `attribution`, (channel, n) float32 in the order of `Coefficients.bands`; the shares of the scales if they need
+        no errors; and what is said about it all.
     """
-    signal = explanation.signal[0]
-    painted = _painted(len(signal))
-    bands, axes, count = _bands(explanation)
-    wavelet = None if explanation.wavelet is None else find_wavelet(explanation.wavelet)
-    levels = [explanation.level, *range(explanation.level, 0, -1)]
+    predictions, how = _predictions(explanation)
     return {
         "key": key,
-        "size": list(explanation.size),
-        "channels": len(signal),
-        "count": count,
-        "scales": [
-            {"name": name, "cell": size, "level": level}
-            for name, size, level in zip(scale_words(explanation), cells_of(explanation), levels, strict=False)
-        ],
-        "bands": bands,
-        "axes": axes,
-        "mosaic": [max(band["corner"][axis] + band["shape"][axis] for band in bands) for axis in (0, 1)],
         "attribution": _bytes(explanation.attribution.flatten()[0]),
-        "coefficients": _bytes(explanation.signal_coefficients().flatten()[0]),
-        "baseline": None
-        if explanation.baseline is None
-        else _bytes(np.tensordot(painted, _array(explanation.baseline[0]), axes=1)),
-        "filters": None if wavelet is None else {"low": wavelet.rec_lo, "high": wavelet.rec_hi},
-        "sizes": _sizes(explanation),
-        "photo": _photo(signal).tobytes(),
-        "range": list(_range(signal)),
-        "painted": painted.tolist(),
         "units": {per: unit(explanation, per) for per in ("cell", "sample")},
-        "grid": {
-            "axes": [plain(name) for name in explanation.grid.axes],
-            "spacing": list(explanation.grid.spacing),
-            "units": [plain(name) for name in explanation.grid.units],
-        },
         "signable": explanation.aggregate == "mean",
         "shares": None if explanation.has_errors else _finite(explanation.scale_shares()[0]),
         "title": what_is_explained(explanation, 0).replace("\n", "; "),
-        "subtitle": seen_as(explanation),
-        "predictions": _predictions(explanation),
+        "subtitle": " · ".join([seen_as(explanation), *_gap(explanation)]),
+        "predictions": predictions,
+        "how": how,
         "errorless": "" if explanation.has_errors else _errorless(explanation),
     }
 
@@ -117,7 +140,8 @@ def errors_of(explanation: Explanation, key: str) -> dict[str, Any]:
     dict
         `error` is the standard error of each position's sum over channels, (n,) float32; `rank`, (channel, n) uint8,
         the number of the first rate in `RATES` at which a coefficient can be told from zero, their count if at none;
-        `found` how many are found at each rate; `denoised` as the attribution.
+        `found` how many are found at each rate; `denoised` as the attribution. `shares` of the scales, (scale,), and
+        their 95 % `intervals`, (scale, 2).
     """
     if not explanation.has_errors:
         return {}
@@ -137,15 +161,11 @@ def errors_of(explanation: Explanation, key: str) -> dict[str, Any]:
     return errors
 
 
-def items_of(explanation: Explanation) -> list[dict[str, Any]]:
-    """Return title and thumbnail of every item."""
-    return [
-        {"title": what_is_explained(explanation, item).split("\n")[0], **_thumbnail(_photo(signal))}
-        for item, signal in enumerate(explanation.signal)
-    ]
+def item_of(explanation: Explanation) -> dict[str, Any]:
+    """Return the title and a thumbnail, (row, column, RGBA) uint8, of an image."""
+    return {"title": what_is_explained(explanation, 0).split("\n")[0], **_thumbnail(_photo(explanation.signal[0]))}
 
 
-@cache
 def tables() -> dict[str, dict[str, bytes]]:
     """Return the colour tables, (step, red-green-blue-opacity) uint8: the weaker a value, the more transparent."""
     steps = np.linspace(0, 1, _STEPS)
@@ -237,29 +257,35 @@ def _sizes(explanation: Explanation) -> list[list[int]]:
     return sizes
 
 
-def _predictions(explanation: Explanation) -> list[dict[str, Any]]:
-    """Return the classes with the highest outputs, and the explained one, with their probabilities."""
+def _predictions(explanation: Explanation) -> tuple[list[dict[str, Any]], str]:
+    """Return the classes with the highest outputs, and the explained one, with their probabilities and whence."""
     if explanation.output is None or explanation.output.shape[1] < 2:
-        return []
+        return [], ""
     row = explanation.output[0]
     listed = row.topk(min(_LISTED, len(row))).indices.tolist()
     explained = None if explanation.target is None else int(explanation.target[0])
     listed += [explained] if explained is not None and explained not in listed else []
-    chances = {column: probability(explanation, 0, column) for column in listed}
-    return [
-        {
-            "label": class_name(explanation, column),
-            "probability": chance[0] if chance and math.isfinite(chance[0]) else None,
-            "explained": column == explained,
-        }
-        for column, chance in chances.items()
-    ]
+    found, how = [], ""
+    for column in listed:
+        chance, how = probability(explanation, 0, column) or (math.nan, "")
+        known = chance if math.isfinite(chance) else None
+        found.append({"label": class_name(explanation, column), "probability": known, "explained": column == explained})
+    return found, how
+
+
+def _gap(explanation: Explanation) -> list[str]:
+    """Say by how much Integrated Gradients miss the score that they should add up to."""
+    if explanation.baseline_score is None:
+        return []
+    return [f"misses {percent(abs(float(explanation.completeness_gap(relative=True)[0])))} of the score"]
 
 
 def _errorless(explanation: Explanation) -> str:
     """Say why there are no standard errors."""
     if "denoised" in explanation.settings:
         return "This explanation is denoised already: its standard errors belong to the plain one."
+    if "groups_limited_by" in explanation.settings:
+        return "Standard errors need more memory than there is for an image of this size."
     return _ERRORLESS[explanation.method]
 
 
@@ -269,7 +295,7 @@ def _thumbnail(photo: NDArray[np.uint8]) -> dict[str, Any]:
     small = photo[: photo.shape[0] // step * step or None, : photo.shape[1] // step * step or None]
     rows, columns = max(small.shape[0] // step, 1), max(small.shape[1] // step, 1)
     blocks = small[: rows * step, : columns * step].reshape(rows, -1, columns, small.shape[1] // columns, 4)
-    return {"size": [rows, columns], "photo": blocks.mean((1, 3)).astype(np.uint8).tobytes()}
+    return {"size": [rows, columns], "photo": blocks.mean((1, 3)).round().astype(np.uint8).tobytes()}
 
 
 def _colours(cmap: Colormap, steps: NDArray[np.float64]) -> NDArray[np.uint8]:

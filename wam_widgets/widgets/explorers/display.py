@@ -10,7 +10,7 @@ from wam_widgets.attribution import Explanation
 from wam_widgets.attribution.passes import Model
 from wam_widgets.plots import picture
 
-from .image import ImageExplorer, require_image
+from .image import ImageExplorer
 
 
 def show(explanation: Explanation, *, model: Model | None = None, **settings: Any) -> ImageExplorer:
@@ -50,17 +50,27 @@ def bundle(explanation: Explanation) -> dict[str, Any] | tuple[dict[str, Any], d
     """
     if not _in_notebook():
         return None
-    shown: dict[str, Any] = {"text/plain": repr(explanation)}
-    try:
-        require_image(explanation)
-    except ValueError:  # no explorer for it
-        shown["image/png"] = picture(explanation)
-        return shown
-    try:
-        return ImageExplorer(explanation)._repr_mimebundle_()  # what IPython would call
-    except Exception as error:  # noqa: BLE001  # a display must not hide the object that it displays
-        warnings.warn(f"No explorer: {type(error).__name__}: {error}", RuntimeWarning, stacklevel=2)
-        return shown
+    if len(explanation.size) == 2:
+        try:
+            return _explorer_of(explanation)._repr_mimebundle_()  # what IPython would call
+        except Exception as error:  # noqa: BLE001  # a display must not hide the object that it displays
+            warnings.warn(f"No explorer: {type(error).__name__}: {error}", RuntimeWarning, stacklevel=2)
+    figure = picture(explanation)
+    return {"text/plain": repr(explanation)} | ({} if figure is None else {"image/png": figure})
+
+
+#: The explorer of every explanation that was displayed, by its identity, which it keeps alive.
+_DISPLAYED: dict[int, ImageExplorer] = {}
+
+
+def _explorer_of(explanation: Explanation) -> ImageExplorer:
+    """Return the explorer that a display shows: the same every time, unless it was closed."""
+    for key, each in list(_DISPLAYED.items()):
+        if each.comm is None:
+            del _DISPLAYED[key]
+    if id(explanation) not in _DISPLAYED:
+        _DISPLAYED[id(explanation)] = ImageExplorer(explanation)
+    return _DISPLAYED[id(explanation)]
 
 
 def _in_notebook() -> bool:

@@ -6,7 +6,8 @@ import atexit
 import dataclasses
 import threading
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, get_args
 
@@ -19,25 +20,24 @@ from wam_widgets.attribution.explanation import Kind, Method
 from wam_widgets.attribution.passes import Model
 from wam_widgets.attribution.progress import Progress
 from wam_widgets.plots import glance
-from wam_widgets.plots.words import class_name, plain
+from wam_widgets.plots.words import METHODS, class_name, plain
 from wam_widgets.transform.wavelet import Mode, deepest_level, find_wavelet, require_level, require_mode
 from wam_widgets.widgets.base import Checked, Widget
 from wam_widgets.widgets.settings import one_of, whole
 
 from .worker import Worker
 
-#: How a gradient can be averaged, and what that is called.
-METHODS: dict[Method, str] = {
-    "smoothgrad": "SmoothGrad",
-    "integrated_gradients": "Integrated Gradients",
-    "saliency": "Saliency",
-}
-
-#: Passes that `run` makes at most.
-MOST_SAMPLES = 10_000
+#: Passes that `run` makes at most, and where nothing else is known.
+MOST_SAMPLES, _CUSTOMARY_SAMPLES = 10_000, 25
 
 #: Levels to choose from, if the signal is large enough.
 _MOST_LEVELS = 10
+
+#: Seconds that errors wait for the picture beside a new view: both would share the interpreter, and the view be late.
+_PICTURE_FIRST = 0.5
+
+#: The settings that a question is made of.
+_QUESTION = ("target", "against", "method", "samples")
 
 #: The settings that decide what is drawn and cost no pass.
 _SEEN_BY = ("item", "wavelet", "mode", "level", "kind")
@@ -45,8 +45,11 @@ _SEEN_BY = ("item", "wavelet", "mode", "level", "kind")
 #: What is said of a run that goes on: finding errors would slow it down.
 _SO_FAR = {"errorless": "Standard errors come when the run has ended."}
 
-#: What a page needs besides the settings.
-_IN_A_PAGE = ("_items", "_tables", "_rates", "_work", "_note", "_problem")
+#: What a page needs besides the settings, and what it begins without.
+_IN_A_PAGE, _NOT_IN_A_PAGE = ("_items", "_tables", "_rates"), {"_work": {}, "_note": "", "_problem": ""}
+
+#: Arguments of `explain` that belong to a method: a run repeats those of the last run of its method.
+_ITS_OWN = {"smoothgrad": ("noise", "precision", "aggregate"), "integrated_gradients": ("precision", "baseline")}
 
 #: Whose threads have to end before the interpreter does: torch doesn't survive being cut off.
 _OPEN: weakref.WeakSet[Explorer] = weakref.WeakSet()
@@ -55,12 +58,14 @@ _OPEN: weakref.WeakSet[Explorer] = weakref.WeakSet()
 class Explorer(Widget):
     """An explanation behind a view. Subclasses say what arrays the view draws, and from which explanations."""
 
-    _opened = False
+    _opened = _closed = False
+    _arguments = ("model",)
 
     # Traits of the view
     item: Any
     look: Any
     weights: Any
+    _signal: Any
     _values: Any
     _errors: Any
     _items: Any
@@ -75,8 +80,8 @@ class Explorer(Widget):
         return self.level if wavelet is None else min(self.level, self._deepest(wavelet))
 
     def _require_wavelet(self, _: str, value: Any) -> str | None:
-        if not self._settling and self._given.aggregate != "mean":
-            self._given.view(wavelet=value)
+        if not self._settling and self._source().aggregate != "mean":
+            self._source().view(wavelet=value)
         if value is None:
             return None
         require_level(1, self._given.size, find_wavelet(value), self.mode)
@@ -85,8 +90,8 @@ class Explorer(Widget):
     def _require_level(self, name: str, value: Any) -> int:
         if self.wavelet is None:
             return whole(1)(self, name, value)
-        if not self._settling and self._given.aggregate != "mean":
-            self._given.view(level=value)
+        if not self._settling and self._source().aggregate != "mean":
+            self._source().view(level=value)
         return require_level(value, self._given.size, find_wavelet(self.wavelet), self.mode)
 
     def _require_mode(self, _: str, value: Any) -> Mode:
@@ -128,14 +133,18 @@ class Explorer(Widget):
         self._shown = explanation
         self._drawing = 0  # counts what was drawn, so that errors found too late are dropped
         self._finding: threading.Thread | None = None
+        self._pictured = threading.Event()  # or there is nothing to wait for
         self._worker = Worker(lambda work: setattr(self, "_work", work))
-        self._drawn_one_at_a_time, self._found_one_at_a_time = threading.RLock(), threading.Lock()
+        self._one_at_a_time, self._found_one_at_a_time = threading.RLock(), threading.Lock()
         self._settling = True  # traits change, and nothing is to be drawn
+        self._kind_was_forced, self._settled_item = False, -1
+        self._asked_before = {explanation.method: _arguments_of(explanation)}
         super().__init__()
         self.wavelet, self.mode, self.kind = explanation.wavelet, explanation.mode, explanation.kind
         self.level, self.method = max(explanation.level, 1), explanation.method
-        self.samples = min(int(explanation.passes.max()), MOST_SAMPLES)
-        self._items = self._items_of(explanation)
+        passes = _CUSTOMARY_SAMPLES if explanation.method == "saliency" else int(explanation.passes.max())
+        self.samples = min(passes, MOST_SAMPLES)
+        self._items = [self._item_of(explanation[item]) for item in range(len(explanation))]
         for name in _SEEN_BY:
             if name in settings:
                 setattr(self, name, settings.pop(name))
@@ -157,12 +166,16 @@ class Explorer(Widget):
         """Return an explanation that this view can show, else say which view can."""
         raise NotImplementedError
 
-    def _items_of(self, explanation: Explanation) -> list[dict[str, Any]]:
-        """Return what is shown of every item to choose it."""
+    def _item_of(self, explanation: Explanation) -> dict[str, Any]:
+        """Return what is shown of an item to choose it."""
+        raise NotImplementedError
+
+    def _signal_of(self, explanation: Explanation) -> dict[str, Any]:
+        """Return the arrays of one item that its signal and the wavelet decide, but not the passes."""
         raise NotImplementedError
 
     def _values_of(self, explanation: Explanation, key: str) -> dict[str, Any]:
-        """Return the arrays of one item."""
+        """Return the arrays of one item that the passes decide."""
         raise NotImplementedError
 
     def _errors_of(self, explanation: Explanation, key: str) -> dict[str, Any]:
@@ -185,7 +198,7 @@ class Explorer(Widget):
         """Ask the model about the item: `target` (rather than `against`), by `method`, with `samples` passes.
 
         The passes run in a thread of their own, and the view refines while they do. `wait` waits for the end, `stop`
-        ends them early.
+        ends them early. Meanwhile a model that is a module is in evaluation mode: don't train it.
 
         Raises
         ------
@@ -197,8 +210,9 @@ class Explorer(Widget):
                 f"A run needs the model, and this explorer has none. Make it with "
                 f"`{type(self).__name__}(explanation, model=model)`."
             )
-        model = self._model
-        self._worker.begin(lambda progress: self._answer(model, progress), self.samples)
+        model, item = self._model, self.item
+        asked = self._asked(self._source())
+        self._worker.begin(lambda progress: self._answer(model, item, asked, progress), self.samples)
 
     def stop(self) -> None:
         """End a run after its present sub-batch; what is complete is kept, with its true number of passes."""
@@ -206,6 +220,7 @@ class Explorer(Widget):
 
     def wait(self, seconds: float | None = None) -> None:
         """Wait until a run has ended and the errors of what is shown are there, for so many seconds at most each."""
+        self._pictured.set()
         self._worker.wait(seconds)
         if self._finding is not None:
             self._finding.join(seconds)
@@ -218,8 +233,10 @@ class Explorer(Widget):
     def _end_work(self) -> None:
         """End a run, and don't look for errors any more."""
         if self._opened:
+            self._closed = True
             self.stop()
             self._drawing += 1
+            self._pictured.set()
 
     def __repr__(self) -> str:
         seen = "its own samples" if self.wavelet is None else f"{self.wavelet}, level {self.level}"
@@ -228,7 +245,9 @@ class Explorer(Widget):
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """Show the live view, beside it a picture for places without JavaScript and a short text."""
         data, metadata = super()._repr_mimebundle_() or ({}, {})
-        return {**data, "text/plain": repr(self), "image/png": self.picture()}, metadata
+        picture = self.picture()
+        self._pictured.set()
+        return {**data, "text/plain": repr(self)} | ({} if picture is None else {"image/png": picture}), metadata
 
     def picture(self) -> bytes | None:
         """Return the heat map as a PNG, for places without JavaScript."""
@@ -238,12 +257,20 @@ class Explorer(Widget):
 
     @traitlets.observe(*_SEEN_BY)
     def _redraw(self, _: Any) -> None:
-        if not self._settling:
-            self._draw()
+        with self._one_at_a_time:
+            if not self._settling:
+                self._draw()
+
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """Take what the browser sends, but not while a thread draws."""
+        with self._one_at_a_time:
+            super().set_state(sync_data)
 
     def _draw(self, source: Explanation | None = None, *, so_far: bool = False) -> None:
         """Send what is to be drawn, and look for its errors in a thread: they take longer than a picture may."""
-        with self._drawn_one_at_a_time:
+        with self._one_at_a_time:
+            if self._closed:
+                return
             source = self._source() if source is None else source
             self._settle(source)
             seen = source.view(wavelet=self.wavelet, level=self.level, mode=self.mode)
@@ -251,33 +278,57 @@ class Explorer(Widget):
             self._drawing += 1
             key = str(self._drawing)
             with self.hold_sync():
-                values = self._values_of(self._shown, key)
+                self._signal = self._signal_of(self._shown)  # what is equal is not sent again
+                values = self._values_of(self._shown, key) | {"item": self.item}
                 self._values, self._errors = values | (_SO_FAR if so_far else {}), {}
+                self._choices = self._offered(source)
                 if len(self.weights) != len(self._shown.scales):
                     self.weights = [1.0] * len(self._shown.scales)
-                self._choices = self._offered(source)
             if self._shown.has_errors and not so_far:
                 self._finding = threading.Thread(target=self._find_errors, args=(key, self._shown), daemon=True)
                 self._finding.start()
 
+    def _draw_if_shown(self, explanation: Explanation, item: int, *, so_far: bool = False) -> None:
+        """Draw what a run found of an item, unless another is looked at by now."""
+        with self._one_at_a_time:
+            if item == self.item:
+                self._draw(explanation, so_far=so_far)
+
     def _find_errors(self, key: str, explanation: Explanation) -> None:
-        with self._found_one_at_a_time, self._shown_if_it_fails():
+        self._pictured.wait(_PICTURE_FIRST)
+        with self._found_one_at_a_time:
             if key != str(self._drawing):  # something else is shown by now
                 return
-            errors = self._errors_of(explanation, key)
-            if key == str(self._drawing):
-                self._errors = errors
+            errors: dict[str, Any] = {"key": key, "failed": True}
+            with self._shown_if_it_fails("finding errors"):
+                errors = self._errors_of(explanation, key)
+            with self._one_at_a_time:
+                if key == str(self._drawing):
+                    self._errors = errors
+
+    @contextmanager
+    def _settled(self) -> Iterator[None]:
+        """Change settings, and draw nothing."""
+        self._settling = True
+        try:
+            yield
+        finally:
+            self._settling = False
 
     def _settle(self, source: Explanation) -> None:
         """Make the settings fit the explanation and each other, and say what had to change."""
-        self._settling, self._note = True, ""
-        level = self._level_for(self.wavelet)
-        if level < self.level:
-            self.level = level
-            self._note = f"Level {level} is the deepest for {self.wavelet} at this size."
-        if self.kind not in _kinds(source):
-            self.kind = source.kind
-        self._settling = False
+        level, kinds, note = self._level_for(self.wavelet), _kinds(source), ""
+        with self._settled():
+            if level < self.level:
+                self.level = level
+                note = f"Level {level} is the deepest for {self.wavelet} at this size."
+            if self.kind not in kinds or (self._kind_was_forced and len(kinds) > 1):
+                self.kind = source.kind
+            self._kind_was_forced = len(kinds) == 1
+            if self.item != self._settled_item:  # a question begins with what was explained
+                self._settled_item = self.item
+                self.target, self.against = _explained(source), None
+        self._note = note
 
     def _source(self, item: int | None = None) -> Explanation:
         """Return the explanation of an item, by default the chosen one: the last run's, if there was one."""
@@ -296,6 +347,7 @@ class Explorer(Widget):
         if self._model is not None:
             columns = 0 if source.output is None else source.output.shape[1]
             offered["methods"] = [list(method) for method in METHODS.items()]
+            offered["most"] = MOST_SAMPLES
             offered["labels"] = [class_name(source, column) for column in range(columns)]
         return offered
 
@@ -314,80 +366,88 @@ class Explorer(Widget):
         list of dict
             What every item looks like in every wavelet: the traits that choosing it sets.
         """
-        if self._finding is not None:
-            self._finding.join()
+        if self.running:
+            raise ValueError("A page holds what is complete; a run is in progress. Call `wait()` or `stop()` first.")
+        self.wait()
         chosen = list(dict.fromkeys([self.wavelet, *(self._require_wavelet("wavelets", each) for each in wavelets)]))
         shelf = []
         for item in range(len(self._given)):
             for wavelet in chosen:
                 if (item, wavelet) == (self.item, self.wavelet):
-                    drawn = {"level": self.level, "_values": self._values, "_errors": self._errors}
+                    drawn = {name: getattr(self, name) for name in ("level", "_signal", "_values", "_errors")}
                 else:
                     drawn = self._drawn(item, wavelet)
                 shelf.append({"item": item, "wavelet": wavelet, **drawn})
         offered = {"wavelets": [[wavelet, ""] for wavelet in chosen]}
         names = [name for name in self.class_traits(sync=True) if name in _IN_A_PAGE or name in self.settings()]
-        return {name: getattr(self, name) for name in names} | {"_choices": offered}, shelf
+        return {name: getattr(self, name) for name in names} | _NOT_IN_A_PAGE | {"_choices": offered}, shelf
 
     def _drawn(self, item: int, wavelet: str | None) -> dict[str, Any]:
         """Return what an item looks like in a wavelet."""
         source, level, key = self._source(item), self._level_for(wavelet), f"{item} {wavelet}"
         seen = source.view(wavelet=wavelet, level=level, mode=self.mode)
         seen = dataclasses.replace(seen, kind=self.kind if self.kind in _kinds(source) else source.kind)
-        return {"level": level, "_values": self._values_of(seen, key), "_errors": self._errors_of(seen, key)}
+        values = self._values_of(seen, key) | {"item": item}
+        return {
+            "level": level,
+            "_signal": self._signal_of(seen),
+            "_values": values,
+            "_errors": self._errors_of(seen, key),
+        }
 
     # ------------------------------------------------------------------------------------------ what the model is asked
 
     def _receive(self, _: object, message: dict[str, Any], __: object) -> None:
         """Do what a button asks for."""
         actions: dict[str, Callable[[], None]] = {"run": self.run, "stop": self.stop}
-        with self._shown_if_it_fails():
+        with self._shown_if_it_fails("the run"), self._one_at_a_time:
+            for name in _QUESTION:  # the browser may still hold back what was chosen a moment ago
+                if name in message:
+                    setattr(self, name, message[name])
             actions[message["do"]]()
 
-    def _answer(self, model: Model, progress: Progress) -> None:
+    def _answer(self, model: Model, item: int, asked: dict[str, Any], progress: Progress) -> None:
         """Run the passes, show what is complete, and keep the answer in the place of what was given."""
-        item, source = self.item, self._source()
-        try:
-            with self._shown_if_it_fails():
-                answer = explain(
-                    model,
-                    source.signal,
-                    self._asked(source),
-                    method=self.method,
-                    wavelet=self.wavelet,
-                    level=self.level,
-                    mode=self.mode,
-                    samples=self.samples,
-                    seed=source.seed,
-                    labels=source.labels,
-                    grid=source.grid,
-                    progress=progress,
-                    watch=lambda found: self._draw(found, so_far=True) if item == self.item else None,
-                    **self._as_before(source),
-                )
-                self._anew[item] = answer
-                if item == self.item:
-                    self._draw()
-        except KeyboardInterrupt:  # how `explain` says that nothing was complete
-            self._draw()
-            self._note = "Stopped before anything was complete."
 
-    def _asked(self, source: Explanation) -> Any:
-        """Return what `explain` takes as its target."""
-        if self.against is None:
-            return self.target
-        first = self.target
-        if first is None:
-            first = int(source.output[0].argmax()) if source.output is not None else 0
-        return Contrast(first, self.against)
+        def watch(found: Explanation) -> None:
+            with self._shown_if_it_fails("drawing"):
+                self._draw_if_shown(found, item, so_far=True)
 
-    def _as_before(self, source: Explanation) -> dict[str, Any]:
-        """Return the arguments that belong to the method, as the last run of that method had them."""
-        if self.method == "smoothgrad":
-            return {"noise": source.settings.get("noise") or None}
-        if self.method == "integrated_gradients":  # its rule can be watched, and stopped with a result
-            return {"rule": "adaptive", "baseline": source.baseline}
-        return {}
+        source = self._source(item)
+        with self._shown_if_it_fails("the run"):
+            try:
+                answer = explain(model, source.signal, progress=progress, watch=watch, **asked)
+            except KeyboardInterrupt as stopped:  # how `explain` says so
+                raise RuntimeError("Stopped before anything was complete.") from stopped
+            except Exception:
+                self._draw_if_shown(source, item)  # rather than a part of an answer
+                raise
+            self._anew[item] = answer
+            self._asked_before[answer.method] = _arguments_of(answer)
+            self._items = [*self._items[:item], self._item_of(answer), *self._items[item + 1 :]]
+            self._draw_if_shown(answer, item)
+
+    def _asked(self, source: Explanation) -> dict[str, Any]:
+        """Return the arguments of `explain`, as the settings are now."""
+        target: Any = self.target
+        if self.against is not None:
+            first = int(source.output[0].argmax()) if target is None and source.output is not None else target or 0
+            target = Contrast(first, self.against)
+        method: dict[str, Any] = self._asked_before.get(self.method, {})
+        if self.method == "integrated_gradients":
+            method = method | {"rule": "adaptive"}  # it can be watched, and stopped with a result
+        return {
+            "target": target,
+            "method": self.method,
+            "wavelet": self.wavelet,
+            "level": self.level,
+            "mode": self.mode,
+            "samples": self.samples,
+            "seed": source.seed,
+            "labels": source.labels,
+            "grid": source.grid,
+            **method,
+        }
 
 
 @atexit.register
@@ -395,6 +455,25 @@ def _end_threads() -> None:
     for explorer in list(_OPEN):  # not closed: a view outlives its kernel in the browser
         explorer._end_work()  # noqa: SLF001  # ours
         explorer.wait()
+
+
+def _explained(explanation: Explanation) -> int | None:
+    """Return the class that an explanation is about; None for the predicted one, and where it isn't a class."""
+    if explanation.target is None or explanation.output is None:
+        return None
+    column = int(explanation.target[0])
+    return None if column == int(explanation.output[0].argmax()) else column
+
+
+def _arguments_of(explanation: Explanation) -> dict[str, Any]:
+    """Return the arguments of `explain` that belong to the method, as they were."""
+    found = {
+        "noise": explanation.settings.get("noise") or None,
+        "precision": explanation.settings.get("precision"),
+        "aggregate": explanation.aggregate,
+        "baseline": explanation.baseline,
+    }
+    return {name: found[name] for name in _ITS_OWN.get(explanation.method, ())}
 
 
 def _kinds(explanation: Explanation) -> tuple[Kind, ...]:

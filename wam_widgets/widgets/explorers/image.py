@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
+
+import traitlets
 
 from wam_widgets.attribution import Explanation
 from wam_widgets.attribution.passes import Model
+from wam_widgets.plots.words import usual_per
 from wam_widgets.transform.grid import dimensions
 from wam_widgets.widgets.image_view import ImageView
 
-from .arrays import errors_of, items_of, tables, values_of
+from .arrays import errors_of, item_of, signal_of, tables, values_of
 from .explorer import Explorer
 
-#: Pixels of an image; more would make a page that hardly opens.
-MOST_PIXELS = 2**20
+#: Pixels of an image; more would make a page that hardly opens. And of a side: browsers draw no larger canvas.
+MOST_PIXELS, MOST_SIDE = 2**20, 2**13
 
 _MOST_CHANNELS = 4
 
@@ -55,11 +59,19 @@ class ImageExplorer(Explorer, ImageView):
         super().__init__(explanation, model=model, **settings)
         self._tables = tables()
 
+    @traitlets.observe("kind")
+    def _refer(self, _: object) -> None:
+        """Let amounts refer to what makes scales comparable, as in figures."""
+        self.per = usual_per(self.kind)
+
     def _require(self, explanation: object) -> Explanation:
         return require_image(explanation)
 
-    def _items_of(self, explanation: Explanation) -> list[dict[str, Any]]:
-        return items_of(explanation)
+    def _item_of(self, explanation: Explanation) -> dict[str, Any]:
+        return item_of(explanation)
+
+    def _signal_of(self, explanation: Explanation) -> dict[str, Any]:
+        return signal_of(explanation)
 
     def _values_of(self, explanation: Explanation, key: str) -> dict[str, Any]:
         return values_of(explanation, key)
@@ -84,10 +96,11 @@ def require_image(explanation: object) -> Explanation:
         raise ValueError(
             f"ImageExplorer shows images of at most {_MOST_CHANNELS} channels; got {channels}. Use `plot(explanation)`."
         )
-    if size[0] * size[1] > MOST_PIXELS:
-        factor = (MOST_PIXELS / (size[0] * size[1])) ** 0.5
+    if size[0] * size[1] > MOST_PIXELS or max(size) > MOST_SIDE:
+        factor = min((MOST_PIXELS / (size[0] * size[1])) ** 0.5, MOST_SIDE / max(size))
         raise ValueError(
-            f"ImageExplorer shows images of at most {MOST_PIXELS:,} pixels; got {size[0]} x {size[1]}. Explain a "
-            f"smaller one: `torch.nn.functional.interpolate(signal, scale_factor={factor:.2f}, mode='area')`."
+            f"ImageExplorer shows images of at most {MOST_PIXELS:,} pixels and {MOST_SIDE:,} on a side; got "
+            f"{size[0]} x {size[1]}. Explain a smaller one: `torch.nn.functional.interpolate(signal, "
+            f"scale_factor={math.floor(1000 * factor) / 1000}, mode='area')`."
         )
     return explanation

@@ -29,6 +29,7 @@ class Worker:
         self._thread: threading.Thread | None = None
         self._stopped = threading.Event()
         self._last: dict[str, Any] = {}
+        self._telling = threading.Lock()  # nothing is told of a job after its end
 
     @property
     def busy(self) -> bool:
@@ -47,31 +48,33 @@ class Worker:
             raise ValueError("One run at a time; one is in progress. Call `stop()`, or `wait()` for its end.")
         self._stopped.clear()
         self._report({"done": 0, "planned": planned, "left": None})
-        self._thread = threading.Thread(target=self._do, args=(job,), daemon=True)
+        self._thread = threading.Thread(target=self._do, args=(job, planned), daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """Ask the job to end."""
         self._stopped.set()
-        if self.busy:
-            self._report({**self._last, "stopping": True})
+        with self._telling:
+            if self._last:
+                self._report({**self._last, "stopping": True})
 
     def wait(self, seconds: float | None) -> None:
         """Wait for the end of the job, at most so many seconds."""
         if self._thread is not None:
             self._thread.join(seconds)
 
-    def _do(self, job: Callable[[Progress], None]) -> None:
+    def _do(self, job: Callable[[Progress], None], planned: int) -> None:
         try:
-            job(self._progress())
+            job(self._progress(planned))
         finally:
-            self._report({})
+            with self._telling:
+                self._report({})
 
     def _report(self, work: dict[str, Any]) -> None:
         self._last = work
         self._tell(work)
 
-    def _progress(self) -> Progress:
+    def _progress(self, expected: int) -> Progress:
         began = time.monotonic()
         reported = -math.inf
 
@@ -80,8 +83,9 @@ class Worker:
             now = time.monotonic()
             if now - reported >= REPORT_EVERY and not self._stopped.is_set():
                 reported = now
-                left = (now - began) * (planned - done) / done
-                self._report({"done": done, "planned": planned, "left": left})
+                whole = max(planned, expected)  # some methods plan as they go
+                left = (now - began) * (whole - done) / done
+                self._report({"done": done, "planned": whole, "left": left})
             return not self._stopped.is_set()
 
         return progress

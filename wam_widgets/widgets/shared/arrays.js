@@ -13,7 +13,7 @@ import { spread, synthesise } from "./wavelets.js";
 /** @param {DataView} view @param {any} Kind  a typed array */
 export const numbers = (view, Kind) => new Kind(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
 
-/** The arrays that the kernel sent, as arithmetic takes them. @param {any} sent */
+/** The arrays that the kernel sent, as arithmetic takes them. @param {any} sent  `_signal` and `_values` together */
 export function unpack(sent) {
   const axes = Object.fromEntries(
     Object.entries(sent.axes).map(([name, axis]) => [
@@ -54,6 +54,8 @@ export function unpack(sent) {
     title: sent.title,
     subtitle: sent.subtitle,
     predictions: sent.predictions,
+    how: /** @type {string} */ (sent.how),
+    errorless: /** @type {string} */ (sent.errorless),
     shares: /** @type {number[] | null} */ (sent.shares), // null if they come with the errors
   };
 }
@@ -64,9 +66,6 @@ export function unpackErrors(sent) {
     error: /** @type {Float32Array} */ (numbers(sent.error, Float32Array)),
     rank: sent.rank ? /** @type {Uint8Array} */ (numbers(sent.rank, Uint8Array)) : null,
     denoised: sent.denoised ? /** @type {Float32Array} */ (numbers(sent.denoised, Float32Array)) : null,
-    found: /** @type {number[]} */ (sent.found),
-    shares: /** @type {number[]} */ (sent.shares),
-    intervals: /** @type {[number, number][] | null} */ (sent.intervals),
   };
 }
 

@@ -130,8 +130,11 @@ export function colourBar() {
         image.data.set([table[at], table[at + 1], table[at + 2], 255], 4 * x);
       }
       context.putImageData(image, 0, 0);
-      const marked = limit > 0 ? (signed ? [-limit, 0, limit] : [0, limit / 2, limit]) : [0];
-      ticks.replaceChildren(...marked.map((value) => element("span", {}, written(value))));
+      // What lies beyond has the last colour too.
+      const marked = signed
+        ? [`≤ ${written(-limit)}`, "0", `≥ ${written(limit)}`]
+        : ["0", written(limit / 2), `≥ ${written(limit)}`];
+      ticks.replaceChildren(...(limit > 0 ? marked : ["0"]).map((text) => element("span", {}, text)));
       unit.textContent = limit > 0 ? `${what}${signed ? ", with sign" : ""}` : "all zero";
     },
   };

@@ -5,7 +5,7 @@ import { element } from "./view.js";
 /**
  * @typedef {import("./view.js").Life} Life
  * @typedef {import("./view.js").Model<any>} Traits
- * @typedef {{life: Life, model: Traits, set: (values: Record<string, any>) => void}} Bound
+ * @typedef {{life: Life, model: Traits, set: (values: Record<string, any>, rest?: number) => void}} Bound
  */
 
 /** A check box. @param {Bound} bound @param {string} trait @param {string} label */
@@ -49,7 +49,7 @@ export function pick({ life, model, set }, trait, label, options, sources = []) 
   const list = element("select", { "aria-label": label });
   /** @type {[any, string, string?][]} */
   let offered = [];
-  life.listen(list, "change", () => set({ [trait]: offered[Number(list.value)][0] }));
+  life.listen(list, "change", () => set({ [trait]: offered[Number(list.value)][0] }, 0));
   const select = () => {
     const at = offered.findIndex(([value]) => value === model.get(trait));
     list.value = at < 0 ? "" : String(at);
@@ -57,7 +57,7 @@ export function pick({ life, model, set }, trait, label, options, sources = []) 
   life.follow(model, sources, () => {
     offered = options();
     /** @type {Map<string, HTMLOptGroupElement>} */
-    const groups = new Map();
+    const families = new Map();
     list.replaceChildren();
     for (const [at, [, text, group]] of offered.entries()) {
       const option = element("option", { value: at }, text);
@@ -65,19 +65,17 @@ export function pick({ life, model, set }, trait, label, options, sources = []) 
         list.append(option);
         continue;
       }
-      if (!groups.has(group)) {
-        groups.set(group, element("optgroup", { label: group }));
-        list.append(/** @type {Node} */ (groups.get(group)));
+      if (!families.has(group)) {
+        families.set(group, element("optgroup", { label: group }));
+        list.append(/** @type {Node} */ (families.get(group)));
       }
-      groups.get(group)?.append(option);
+      families.get(group)?.append(option);
     }
     select();
   });
   life.follow(model, [trait], select);
   return element("label", { class: "wam-pick" }, element("span", { class: "wam-label" }, label), list);
 }
-
-let groups = 0; // radio buttons of one group share a name, which must be theirs alone on the page
 
 /**
  * One of a few, all in sight.
@@ -87,7 +85,7 @@ let groups = 0; // radio buttons of one group share a name, which must be theirs
  * @param {[value: any, text: string][]} options
  */
 export function radios({ life, model, set }, trait, legend, options) {
-  const name = `wam-${trait}-${(groups += 1)}-${Math.random().toString(36).slice(2)}`;
+  const name = `wam-${trait}-${Math.random().toString(36).slice(2)}`; // shared by one group alone on the page
   const inputs = options.map(([value]) => {
     const input = element("input", { type: "radio", name });
     life.listen(input, "change", () => input.checked && set({ [trait]: value }));

@@ -27,16 +27,20 @@ export function noise(bound) {
   const said = element("div", { class: "wam-fine", role: "status" });
   const controls = element("div", { class: "wam-stack" }, hide, rate, shrink);
   life.follow(model, ["_errors", "_values", "rate"], () => {
-    const { key, rank, found, denoised } = model.get("_errors");
+    const { key, failed, rank, found, denoised } = model.get("_errors");
     hide.hidden = rate.hidden = !rank;
     shrink.hidden = !denoised;
     if (!found) {
-      const known = key ? "Magnitudes have no sign: nothing says which are more than noise." : "Finding standard errors …";
+      const known = failed
+        ? "Standard errors could not be found."
+        : key
+          ? "Magnitudes have no sign: nothing says which are more than noise."
+          : "Finding standard errors …";
       said.textContent = model.get("_values").errorless || known;
       return;
     }
     const count = found[rates.indexOf(model.get("rate"))];
-    const all = model.get("_values").count * model.get("_values").channels;
+    const all = model.get("_signal").count * model.get("_signal").channels;
     const chance = Math.round(count * model.get("rate"));
     said.textContent =
       `${count.toLocaleString("en")} of ${all.toLocaleString("en")} coefficients can be told from zero; ` +
@@ -52,13 +56,12 @@ export function noise(bound) {
 export function wavelet(bound) {
   const { life, model } = bound;
   const choices = () => model.get("_choices");
-  const kinds = /** @type {Record<string, string>} */ ({ sensitivity: "gradient", contribution: "gradient × coefficient" });
   const rows = /** @type {[string, HTMLElement][]} */ ([
     ["wavelets", pick(bound, "wavelet", "wavelet", () => (choices().wavelets ?? []).map(
       (/** @type {[string | null, string]} */ [name, family]) => [name, name ?? "none: the pixels", family]), ["_choices"])],
     ["levels", pick(bound, "level", "level", () => (choices().levels ?? []).map((/** @type {number} */ each) => [each, String(each)]), ["_choices"])],
-    ["modes", pick(bound, "mode", "border", () => (choices().modes ?? []).map((/** @type {string} */ each) => [each, each]), ["_choices"])],
-    ["kinds", pick(bound, "kind", "shown", () => (choices().kinds ?? []).map((/** @type {string} */ each) => [each, kinds[each]]), ["_choices"])],
+    ["modes", pick(bound, "mode", "boundary mode", () => (choices().modes ?? []).map((/** @type {string} */ each) => [each, each]), ["_choices"])],
+    ["kinds", pick(bound, "kind", "kind", () => (choices().kinds ?? []).map((/** @type {string} */ each) => [each, each]), ["_choices"])],
   ]);
   const said = element("div", { class: "wam-fine", role: "status" });
   const made = box("Wavelet", element("div", { class: "wam-stack" }, ...rows.map(([, row]) => row)), said);
@@ -88,12 +91,15 @@ export function question(bound) {
   const { life, model, set } = bound;
   const choices = () => model.get("_choices");
   /** @param {string} none  what it means to choose no class */
-  const classes = (none) => () => [
+  const options = (none) => () => [
     /** @type {[any, string]} */ ([null, none]),
     .../** @type {string[]} */ (choices().labels ?? []).map((label, column) => /** @type {[any, string]} */ ([column, label])),
   ];
-  const samples = element("input", { type: "number", min: 1, max: 10000, step: 1, "aria-label": "samples" });
-  life.listen(samples, "change", () => samples.checkValidity() && samples.value && set({ samples: Number(samples.value) }));
+  const samples = element("input", { type: "number", min: 1, step: 1, required: true, "aria-label": "samples" });
+  life.listen(samples, "change", () => {
+    if (samples.reportValidity()) set({ samples: Number(samples.value) });
+    else samples.value = String(model.get("samples"));
+  });
   life.follow(model, ["samples"], () => (samples.value = String(model.get("samples") ?? "")));
   const run = element("button", { type: "button" }, "explain");
   const stop = element("button", { type: "button" }, "stop");
@@ -104,8 +110,8 @@ export function question(bound) {
     "Ask the model",
     element(
       "div", { class: "wam-stack" },
-      pick(bound, "target", "class", classes("the predicted class"), ["_choices"]),
-      pick(bound, "against", "rather than", classes("—"), ["_choices"]),
+      pick(bound, "target", "class", options("the predicted class"), ["_choices"]),
+      pick(bound, "against", "rather than", options("—"), ["_choices"]),
       pick(bound, "method", "method", () => (choices().methods ?? []).map((/** @type {[string, string]} */ each) => each), ["_choices"]),
       element("label", { class: "wam-pick" }, element("span", { class: "wam-label" }, "samples"), samples),
       element("div", { class: "wam-row" }, run, said),
@@ -113,8 +119,8 @@ export function question(bound) {
     ),
   );
   life.listen(run, "click", () => {
-    model.save_changes(); // what was chosen a moment ago comes first
-    model.send({ do: "run" });
+    const [target, against, method, samples] = ["target", "against", "method", "samples"].map((name) => model.get(name));
+    model.send({ do: "run", target, against, method, samples }); // the traits may still be on their way
   });
   life.listen(stop, "click", () => model.send({ do: "stop" }));
   life.follow(model, ["_work"], () => {
@@ -128,7 +134,10 @@ export function question(bound) {
     const time = left === null || left === undefined ? "" : `, ${left < 1 ? "less than a second" : `${Math.round(left)} s`} left`;
     said.textContent = stopping ? "stopping …" : busy ? `${done} of ${planned} passes${time}` : "";
   });
-  life.follow(model, ["_choices"], () => (made.hidden = !choices().methods));
+  life.follow(model, ["_choices"], () => {
+    made.hidden = !choices().methods;
+    samples.max = String(choices().most ?? "");
+  });
   return made;
 }
 
@@ -139,32 +148,35 @@ const LOST = ["restarting", "autorestarting", "terminating", "dead"];
  * Disable what needs the kernel, and say so, while there is none.
  * @param {Bound} bound
  * @param {HTMLElement} root
- * @param {HTMLFieldSetElement[]} boxes
+ * @param {HTMLElement[]} parts
  */
-export function needKernel({ life, model }, root, boxes) {
+export function needKernel({ life, model }, root, parts) {
   // ipywidgets marks the views of a kernel that somebody restarts, with a class. That it died or was shut down, only
   // JupyterLab and Notebook know, which let us have the kernel itself.
   const kernel = /** @type {any} */ (model).widget_manager?.kernel;
   let lost = false;
   const sentence = element("div", { class: "wam-fine", role: "status" });
-  const look = () => {
+  const show = () => {
     lost ||= LOST.includes(kernel?.status) || Boolean(kernel?.isDisposed);
     const gone = lost || root.closest(".jupyter-widgets-disconnected") !== null;
-    for (const each of boxes) each.disabled = gone;
+    for (const each of parts) {
+      each.inert = gone;
+      if (each instanceof HTMLFieldSetElement) each.disabled = gone;
+    }
     sentence.textContent = gone
       ? "The kernel is gone: what needs it is switched off, the rest works on. Run the cell again to get it back."
       : "";
   };
-  const watcher = new MutationObserver(look);
+  const watcher = new MutationObserver(show);
   requestAnimationFrame(() => {
     const holder = root.closest(".jupyter-widgets");
     if (holder) watcher.observe(holder, { attributes: true, attributeFilter: ["class"] });
-    look();
+    show();
   });
   life.endings.push(() => watcher.disconnect());
   for (const signal of [kernel?.statusChanged, kernel?.disposed]) {
-    signal?.connect(look);
-    life.endings.push(() => signal?.disconnect(look));
+    signal?.connect(show);
+    life.endings.push(() => signal?.disconnect(show));
   }
   return sentence;
 }
@@ -177,7 +189,7 @@ export function items({ life, model, set }) {
   const strip = element("div", { class: "wam-strip", role: "group", "aria-label": "items" });
   life.listen(strip, "click", (event) => {
     const button = event.target.closest("button");
-    if (button) set({ item: Number(button.dataset.item) });
+    if (button) set({ item: Number(button.dataset.item) }, 0);
   });
   life.follow(model, ["_items"], () => {
     strip.hidden = model.get("_items").length < 2;
@@ -190,9 +202,9 @@ export function items({ life, model, set }) {
       }),
     );
   });
-  life.follow(model, ["item", "_items"], () => {
+  life.follow(model, ["_values", "_items"], () => {
     for (const [at, button] of [...strip.children].entries()) {
-      button.setAttribute("aria-pressed", String(at === model.get("item")));
+      button.setAttribute("aria-pressed", String(at === model.get("_values").item)); // which is shown
     }
   });
   return strip;
@@ -218,7 +230,7 @@ export function shareBar(share, interval) {
 
 /**
  * The classes with the highest probabilities.
- * @param {{label: string, probability: number | null, column: number, explained: boolean}[]} predictions
+ * @param {{label: string, probability: number | null, explained: boolean}[]} predictions
  */
 export function classes(predictions) {
   return element(

@@ -9,13 +9,15 @@ const MOST_WEIGHT = 2;
  * @param {import("./view.js").Life} life
  * @param {import("./view.js").Model<any>} model  has a trait `weights`
  * @param {() => string[]} names  of the scales, coarse to fine
- * @returns {{element: HTMLElement, rebuild: () => void, note: (index: number, note: Node | null) => void}}
- *   `rebuild` is to be called when the names change, `note` puts something below a scale
+ * @returns {{element: HTMLElement, rebuild: () => void, about: HTMLElement,
+ *   note: (index: number, note: Node | null) => void}}
+ *   `rebuild` is to be called when the names change, `note` puts something below a scale, `about` says what
  */
 export function scaleSliders(life, model, names) {
   const rows = element("div", { class: "wam-scales" });
   const reset = element("button", { type: "button", class: "wam-button" }, "reset weights");
-  const box = element("fieldset", { class: "wam-box" }, element("legend", {}, "Scales"), rows, reset);
+  const about = element("div", { class: "wam-fine" });
+  const box = element("fieldset", { class: "wam-box" }, element("legend", {}, "Scales"), about, rows, reset);
   const set = life.setter(model);
   /** @type {number[]} what a muted scale goes back to */
   let loud = [];
@@ -82,7 +84,7 @@ export function scaleSliders(life, model, names) {
     }
     const index = Number(button.dataset.solo);
     if (alone(now) === index) {
-      set({ weights: together ?? now.map(() => 1) });
+      set({ weights: together && heard(together).length ? together : now.map(() => 1) });
       return;
     }
     if (alone(now) < 0) together = now;
@@ -94,6 +96,7 @@ export function scaleSliders(life, model, names) {
   return {
     element: box,
     rebuild,
+    about,
     note: (index, note) => rows.children[index]?.querySelector(".wam-note")?.replaceChildren(...(note ? [note] : [])),
   };
 }

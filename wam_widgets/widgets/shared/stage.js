@@ -1,6 +1,6 @@
 // @ts-check
 // A canvas that can be zoomed, panned and read with pointer, touch and keys, with marks drawn over it.
-import { element } from "./view.js";
+import { element, isShortcut } from "./view.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const MOST_ZOOM = 32;
@@ -42,7 +42,12 @@ export function stage(life, model, set, { hover, choose, step }) {
 
   const bounded = (/** @type {number} */ value, /** @type {number} */ zoom) =>
     Math.min(1 - 0.5 / zoom, Math.max(0.5 / zoom, value));
-  const look = (/** @type {number} */ zoom, /** @type {number} */ y, /** @type {number} */ x) => {
+  /** What is in the middle: nothing beyond the picture is ever shown. @returns {[number, number]} */
+  const centre = () => {
+    const [y, x] = model.get("centre");
+    return [bounded(y, model.get("zoom")), bounded(x, model.get("zoom"))];
+  };
+  const moveTo = (/** @type {number} */ zoom, /** @type {number} */ y, /** @type {number} */ x) => {
     const kept = Math.min(MOST_ZOOM, Math.max(1, zoom));
     set({ zoom: kept, centre: [bounded(y, kept), bounded(x, kept)] });
   };
@@ -50,9 +55,9 @@ export function stage(life, model, set, { hover, choose, step }) {
   const zoomBy = (/** @type {number} */ factor, /** @type {[number, number]} */ [v, u] = [0.5, 0.5]) => {
     const old = model.get("zoom");
     const zoom = Math.min(MOST_ZOOM, Math.max(1, old * factor));
-    const [y, x] = model.get("centre");
+    const [y, x] = centre();
     const shift = 1 / old - 1 / zoom;
-    look(zoom, y + (v - 0.5) * shift, x + (u - 0.5) * shift);
+    moveTo(zoom, y + (v - 0.5) * shift, x + (u - 0.5) * shift);
   };
   /** Where an event is: fractions of the pane. @returns {[number, number]} */
   const place = (/** @type {{clientX: number, clientY: number}} */ event) => {
@@ -65,14 +70,14 @@ export function stage(life, model, set, { hover, choose, step }) {
   /** The pixel of the canvas at a place of the pane. @returns {[number, number]} */
   const pixel = (/** @type {[number, number]} */ [v, u]) => {
     const zoom = model.get("zoom");
-    const [y, x] = model.get("centre");
+    const [y, x] = centre();
     const clip = (/** @type {number} */ at, /** @type {number} */ size) => Math.min(size - 1, Math.max(0, Math.floor(at * size)));
     return [clip(y + (v - 0.5) / zoom, canvas.height), clip(x + (u - 0.5) / zoom, canvas.width)];
   };
 
   life.follow(model, ["zoom", "centre"], () => {
     const zoom = model.get("zoom");
-    const [y, x] = model.get("centre").map((/** @type {number} */ each) => bounded(each, zoom));
+    const [y, x] = centre();
     sheet.style.transform = `scale(${zoom}) translate(${100 * (0.5 / zoom - x)}%, ${100 * (0.5 / zoom - y)}%)`;
     pane.style.touchAction = zoom > 1 ? "none" : "pan-x pan-y";
     pane.classList.toggle("wam-zoomed", zoom > 1);
@@ -95,14 +100,14 @@ export function stage(life, model, set, { hover, choose, step }) {
     }
     const box = pane.getBoundingClientRect();
     const zoom = model.get("zoom");
-    const [y, x] = model.get("centre");
+    const [y, x] = centre();
     const other = [...fingers.values()].find((each) => each.pointerId !== event.pointerId);
     moved += Math.abs(event.clientX - before.clientX) + Math.abs(event.clientY - before.clientY);
     if (other) {
       const apart = (/** @type {PointerEvent} */ a) => Math.hypot(a.clientX - other.clientX, a.clientY - other.clientY);
       if (apart(before) > 0) zoomBy(apart(event) / apart(before), place(event));
     } else if (zoom > 1) {
-      look(zoom, y - (event.clientY - before.clientY) / box.height / zoom, x - (event.clientX - before.clientX) / box.width / zoom);
+      moveTo(zoom, y - (event.clientY - before.clientY) / box.height / zoom, x - (event.clientX - before.clientX) / box.width / zoom);
     }
     fingers.set(event.pointerId, event);
   });
@@ -124,6 +129,7 @@ export function stage(life, model, set, { hover, choose, step }) {
     ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1],
   });
   life.listen(pane, "keydown", (event) => {
+    if (isShortcut(event)) return;
     const arrow = keys[event.key];
     if (arrow) step(arrow[0] * (event.shiftKey ? 10 : 1), arrow[1] * (event.shiftKey ? 10 : 1));
     else if (event.key === "+" || event.key === "=") zoomBy(2);

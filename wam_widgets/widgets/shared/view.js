@@ -33,6 +33,10 @@ export function element(tag, attributes = {}, ...children) {
   return made;
 }
 
+/** Whether a key is meant for the browser or the notebook. @param {KeyboardEvent} event */
+export const isShortcut = ({ ctrlKey, metaKey, altKey, key }) =>
+  ctrlKey || metaKey || altKey || key === "Tab" || key === "Escape";
+
 /** Everything that a view started, so that one call ends it. */
 export class Life {
   /** @param {(error: unknown) => void} failed  called with what a listener throws */
@@ -95,7 +99,8 @@ export class Life {
   }
 
   /**
-   * Return a function that sets traits at once, for this page, and tells the kernel when the finger rests.
+   * Return a function that sets traits at once, for this page, and tells the kernel when the finger has rested for so
+   * many milliseconds: 0 for what is chosen rather than moved.
    * @template {object} T
    * @param {Model<T>} model
    */
@@ -110,12 +115,12 @@ export class Life {
       clearTimeout(waiting);
       tell(); // the last value arrives even if the view is closed
     });
-    return (/** @type {Partial<T>} */ values) => {
+    return (/** @type {Partial<T>} */ values, rest = REST) => {
       for (const name of /** @type {(keyof T)[]} */ (Object.keys(values))) {
         model.set(name, /** @type {T[keyof T]} */ (values[name]));
       }
       clearTimeout(waiting);
-      waiting = window.setTimeout(tell, REST);
+      waiting = window.setTimeout(tell, rest);
     };
   }
 
@@ -150,7 +155,7 @@ export function view(draw) {
     });
     life.safely(() => {
       // Arrows and space belong to the control that has the focus, not to the notebook around it.
-      life.listen(root, "keydown", (event) => event.key !== "Tab" && event.key !== "Escape" && event.stopPropagation());
+      life.listen(root, "keydown", (event) => !isShortcut(event) && event.stopPropagation());
       draw({ model, el: root, life });
       life.follow(problems, ["_problem"], say);
     });
