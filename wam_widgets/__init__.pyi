@@ -10,11 +10,14 @@ from .attribution import Score as Score
 from .attribution import explain as explain
 from .attribution import gradcam as gradcam
 from .attribution import load as load
+from .attribution import time_frequency_map as time_frequency_map
 from .export import export_html as export_html
 from .export import to_iframe as to_iframe
 from .plots import plot as plot
+from .sound import to_wav as to_wav
 from .transform import Coefficients as Coefficients
 from .transform import Grid as Grid
+from .transform import LogMel as LogMel
 from .transform import decompose as decompose
 from .transform import pull_back as pull_back
 from .transform import reconstruct as reconstruct

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import math
+import numbers
 import operator
 from collections.abc import Iterable
 
@@ -24,3 +26,10 @@ def whole_number(value: object) -> int | None:
         return operator.index(value)  # type: ignore[arg-type]  # what isn't a number is answered with None
     except TypeError:
         return None
+
+
+def finite_number(value: object) -> float | None:
+    """Return `value` as a float if it is a finite real number (NumPy's too, but no bool), else None."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
+        return None
+    return float(value)

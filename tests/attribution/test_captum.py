@@ -67,7 +67,7 @@ def test_gradcam_is_captums_enlarged(size: tuple[int, ...]) -> None:
     expected = captum.attr.LayerGradCam(model, model.convolution).attribute(signal, target, relu_attributions=True)
     assert_close(found, expected[:, 0].detach())  # this layer keeps the signal's size
     assert model.training
-    assert not model.convolution._forward_hooks  # noqa: SLF001  # Captum's hook is gone
+    assert not model.convolution._forward_hooks  # Captum's hook is gone
 
 
 def test_gradcam_refuses_foreign_layers_and_callables(as_a_user: None) -> None:

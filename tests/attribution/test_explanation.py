@@ -67,6 +67,68 @@ def test_a_rebuilt_signal_keeps_the_most_important_positions_of_the_chosen_scale
         explanation.rebuild(scales=["detail 4"])
 
 
+def weights_by_hand(explanation: wam.Explanation, *, signed: bool) -> list[np.ndarray[Any, Any]]:
+    """Return what every band of item 1 is multiplied with, one weight for all channels of a position."""
+    bands = [band[1].numpy() for *_, band in explanation.attribution.bands()]
+    sums = [(band if signed else np.abs(band)).sum(0) for band in bands]
+    return [each / max(float(np.abs(band).max()) for band in sums) for each in sums]
+
+
+@pytest.mark.parametrize("wavelet", ["haar", "db4", None])
+@pytest.mark.parametrize("selection", ["soft", "modulating"])
+def test_a_selection_weighs_coefficients_by_their_attribution(selection: Any, wavelet: str | None) -> None:
+    explanation = explained(37, wavelet=wavelet, mode="symmetric")
+    weights = weights_by_hand(explanation, signed=selection == "modulating")
+    assert max(float(np.abs(each).max()) for each in weights) == 1
+    assert min(float(each.min()) for each in weights) < 0 or selection == "soft"
+    coefficients = explanation.signal_coefficients()
+    expected = iter(weights)
+    weighed = coefficients.map(lambda band: band[1:] * torch.from_numpy(next(expected)))
+    assert_close(explanation.rebuild(selection=selection)[1:], wam.reconstruct(weighed))
+
+
+@pytest.mark.parametrize("selection", ["soft", "modulating"])
+def test_what_is_selected_of_different_scales_adds_up(selection: Any) -> None:
+    explanation = explained(13, 18)
+    parts = [explanation.rebuild(selection=selection, scales=[scale]) for scale in explanation.scales]
+    assert_close(torch.stack(parts).sum(0), explanation.rebuild(selection=selection))
+    assert_close(parts[0] + parts[1], explanation.rebuild(selection=selection, scales=list(explanation.scales[:2])))
+
+
+def test_of_equal_attributions_all_selections_are_the_signal() -> None:
+    explanation = explained(16, wavelet=None)
+    equal = dataclasses.replace(explanation, gradient=torch.full_like(explanation.gradient, 0.3))
+    assert_close(equal.rebuild(selection="soft"), equal.signal)
+    assert_close(equal.rebuild(selection="modulating"), equal.signal)
+    against = dataclasses.replace(explanation, gradient=torch.full_like(explanation.gradient, -0.3))
+    assert_close(against.rebuild(selection="modulating"), -equal.signal)
+
+
+def test_a_soft_selection_is_of_the_kept_positions_only() -> None:
+    explanation = explained(64, wavelet=None)
+    hard, soft = (explanation.rebuild(fraction=0.25, selection=how) for how in ("hard", "soft"))
+    assert ((soft != 0) == (hard != 0)).all()
+    assert (soft.abs() <= hard.abs()).all()
+
+
+@pytest.mark.parametrize("selection", ["soft", "modulating"])
+def test_without_any_attribution_nothing_is_selected(selection: Any) -> None:
+    path = explained(16, method="integrated_gradients", baseline=0.4)
+    nothing = dataclasses.replace(path, gradient=torch.zeros_like(path.gradient))
+    assert_close(nothing.rebuild(selection=selection), torch.full_like(path.signal, 0.4))
+
+
+def test_a_selection_that_does_not_exist_or_has_no_sign_is_refused(as_a_user: None) -> None:
+    with pytest.raises(
+        ValueError, match=r"`selection` must be one of 'hard', 'soft', 'modulating'; got 'sotf'. Did you"
+    ):
+        explained(16).rebuild(selection="sotf")  # type: ignore[arg-type]
+    amounts = explained(16, aggregate="mean_abs")
+    assert amounts.rebuild(selection="soft").shape == amounts.signal.shape
+    with pytest.raises(ValueError, match=r"A modulating selection .* got aggregate='mean_abs'"):
+        amounts.rebuild(selection="modulating")
+
+
 def test_completeness_belongs_to_integrated_gradients() -> None:
     explanation = explained(13, 18)
     for ask in (explanation.completeness_gap, explanation.completeness_by_scale):

@@ -112,7 +112,7 @@ def settle(seconds_per_pass: dict[int, float]) -> SubBatch:
     for _ in range(100):
         if found.settled:
             break
-        found._learn(float(seconds_per_pass[found.size]))  # noqa: SLF001
+        found._learn(float(seconds_per_pass[found.size]))
     return found
 
 

@@ -51,9 +51,9 @@ def state_of(model: Fragile, signal: Tensor) -> dict[str, Any]:
         "buffers": [buffer.clone() for buffer in model.buffers()],
         "gradients": [parameter.grad for parameter in model.parameters()],
         "requires": [parameter.requires_grad for parameter in model.parameters()],
-        "hooks": [(len(m._forward_hooks), len(m._backward_hooks), len(m._forward_pre_hooks)) for m in model.modules()],  # noqa: SLF001
+        "hooks": [(len(m._forward_hooks), len(m._backward_hooks), len(m._forward_pre_hooks)) for m in model.modules()],
         "signal": signal.detach().clone(),
-        "signal flags": (signal.requires_grad, signal.grad, signal._version),  # noqa: SLF001
+        "signal flags": (signal.requires_grad, signal.grad, signal._version),
         "torch": torch.get_rng_state(),
         "numpy": np.random.get_state(legacy=False)["state"]["key"],  # noqa: NPY002
         "random": random.getstate(),

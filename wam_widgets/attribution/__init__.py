@@ -5,5 +5,6 @@ from .explanation import Explanation
 from .gradcam import gradcam
 from .score import Contrast, Score
 from .storage import load
+from .time_frequency import time_frequency_map
 
-__all__ = ["Contrast", "Explanation", "Score", "explain", "gradcam", "load"]
+__all__ = ["Contrast", "Explanation", "Score", "explain", "gradcam", "load", "time_frequency_map"]

@@ -40,6 +40,22 @@ def require_finite(signal: Tensor) -> Tensor:
     )
 
 
+def require_front_end(front_end: object, method: str) -> None:
+    """Raise unless there is none, or it can be called and the method has a meaning behind it."""
+    if front_end is None:
+        return
+    if not callable(front_end):
+        raise TypeError(
+            f"`front_end` must be None or callable; got {type(front_end).__name__}. Pass e.g. `LogMel(16_000)`."
+        )
+    if method == "integrated_gradients":
+        raise ValueError(
+            "`front_end` belongs to method 'smoothgrad' or 'saliency': a line in the signal is a curve behind it, "
+            "along which contributions are no gradient times a difference; got method 'integrated_gradients'. Pass "
+            "`torch.nn.Sequential(front_end, model)` as the model, for contributions of the signal."
+        )
+
+
 def require_one_of(name: str, value: object, known: tuple[str, ...]) -> None:
     """Raise unless `value` is one of the known words; give the nearest."""
     if value not in known:

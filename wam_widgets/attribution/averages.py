@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wam_widgets.transform import pull_back
+from wam_widgets.transform.grid import require_signal
 
 from .explanation import Aggregate
-from .passes import Inputs, Model, Plan, Scored, SubBatch, Sums, run, run_model
+from .passes import FrontEnd, Inputs, Model, Plan, Scored, SubBatch, Sums, run, run_model
 from .paths import NoisyCopies
 from .progress import Meter
 from .score import Score, columns_of, require_classes, require_rows, score_of
@@ -29,6 +30,9 @@ GROUPS_MEMORY = 2**30
 
 #: Whoever watches is shown what is complete whenever passes have run for so many seconds.
 WATCH_EVERY = 0.5
+
+Reducer = Callable[[Tensor], Tensor]
+"""What an aggregate that isn't linear does to the gradients of a sub-batch."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,6 +51,8 @@ class Average:
         The score where the line begins.
     settings : dict
         What else is worth noting; "error_reached" is the relative error of each item, if it was asked for.
+    features : Average or None
+        What the same passes came to in the output of a front end.
     """
 
     gradient: Tensor
@@ -54,6 +60,7 @@ class Average:
     groups: GroupMeans | None
     baseline_score: Tensor | None
     settings: dict[str, Any]
+    features: Average | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -188,6 +195,31 @@ def look(
     return columns, column, require_finite_scores(score, items, "the signal")
 
 
+def through(front_end: FrontEnd, signal: Tensor, step: int) -> Tensor:
+    """Return what the front end makes of the signal, `step` items at once, if it can be explained.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no batch of as many items, with axes of its own, that is finite.
+    """
+    parts = [front_end(signal[part]) for part in torch.arange(len(signal), device=signal.device).split(step)]
+    for part in parts:
+        require_signal(part, "front_end(signal)")
+    features = torch.cat(parts).detach()
+    if len(features) != len(signal):
+        raise ValueError(
+            f"`front_end` must return one row per item; it was given {len(signal)} items and returned shape "
+            f"{tuple(features.shape)}. Wrap it so that the first axis of its output is the item."
+        )
+    if not features.is_meta and not bool(torch.isfinite(features).all()):
+        raise ValueError(
+            "`front_end` must return finite values; what it made of the signal holds NaN or inf. Look for logarithms "
+            "of zero in it: decibels need a floor."
+        )
+    return features
+
+
 def require_finite_scores(scores: Tensor, item: NDArray[np.int64], where: str) -> Tensor:
     """Return the scores, shape (pass,), if all are finite; else say which item's is not, and where."""
     if not scores.is_meta and not bool(torch.isfinite(scores).all()):
@@ -200,22 +232,33 @@ def require_finite_scores(scores: Tensor, item: NDArray[np.int64], where: str) -
 
 
 def over_copies(
-    runner: Runner, copies: NoisyCopies, budget: Budget, reduce: Callable[[Tensor], Tensor] | None
+    runner: Runner,
+    copies: NoisyCopies,
+    budget: Budget,
+    reduce: tuple[Reducer | None, Reducer | None],
+    features: Tensor | None = None,
 ) -> Average:
-    """Average gradients over noisy copies, with more copies until the tolerance is met."""
+    """Average gradients over noisy copies, with more copies until the tolerance is met.
+
+    `features` are what a front end makes of the signal; `reduce` is for the gradients of both.
+    """
     signal, items, tolerance = copies.signal, len(copies.signal), budget.tolerance
-    groups = _count_groups(signal, budget.start)
+    groups = _count_groups([signal] if features is None else [signal, features], budget.start)
     if tolerance is not None and groups < FEWEST_GROUPS:
         raise ValueError(
             f"A tolerance needs {FEWEST_GROUPS} group means of the signal within {GROUPS_MEMORY} bytes; got "
             f"shape {tuple(signal.shape)}. Explain fewer items at once, or leave `tolerance` out."
         )
-    sums = [Sums.zeros(groups, signal)]
-    if reduce is not None:
-        sums.append(Sums.zeros(groups, reduce(signal), reduce))
+    sums = _zeros(groups, signal, reduce[0], stage=0)
+    further = [] if features is None else _zeros(groups, features, reduce[1], stage=1)
+
+    def so_far() -> Average | None:
+        average = _so_far(sums, budget)
+        return replace(average, features=_so_far(further, budget)) if average is not None and further else average
+
     first, last = np.zeros(items, np.int64), np.full(items, budget.start)
     while True:
-        go_on = runner.run(copies.plan(first, last, groups), copies.inputs, sums, lambda: _so_far(sums, budget))
+        go_on = runner.run(copies.plan(first, last, groups), copies.inputs, [*sums, *further], so_far)
         if runner.stopped or tolerance is None:
             break
         # The squared error falls with the number of copies; a tenth more than foreseen saves a round of few.
@@ -229,10 +272,18 @@ def over_copies(
         if not go_on:
             runner.stopped = True
             break
-    average = _so_far(sums, budget)
+    average = so_far()
     if average is None:
         raise KeyboardInterrupt("Stopped before every item had a complete pass.")
     return average
+
+
+def _zeros(groups: int, like: Tensor, reduce: Reducer | None, *, stage: int) -> list[Sums]:
+    """Start sums of gradients, and of what they are reduced to if they are."""
+    sums = [Sums.zeros(groups, like, stage=stage)]
+    if reduce is not None:
+        sums.append(Sums.zeros(groups, reduce(like), reduce, stage))
+    return sums
 
 
 def _so_far(sums: list[Sums], budget: Budget) -> Average | None:
@@ -255,7 +306,7 @@ def _so_far(sums: list[Sums], budget: Budget) -> Average | None:
     return Average(gradient, torch.as_tensor(count.astype(np.int64)), kept, None, settings)
 
 
-def reducer(aggregate: Aggregate, wavelet: str | None, level: int, mode: str) -> Callable[[Tensor], Tensor] | None:
+def reducer(aggregate: Aggregate, wavelet: str | None, level: int, mode: str) -> Reducer | None:
     """Return what an aggregate that isn't linear does to the gradients of a sub-batch; None for the plain mean."""
     if aggregate == "mean":
         return None
@@ -263,9 +314,9 @@ def reducer(aggregate: Aggregate, wavelet: str | None, level: int, mode: str) ->
     return lambda gradient: measure(pull_back(gradient, wavelet, level=level, mode=mode).flatten())
 
 
-def _count_groups(signal: Tensor, samples: int) -> int:
+def _count_groups(kept: list[Tensor], samples: int) -> int:
     """Return how many group means to keep: 16, or as many as there are copies, or as fit; one if that is below 8."""
-    fitting = GROUPS_MEMORY // (signal.numel() * signal.element_size())
+    fitting = GROUPS_MEMORY // sum(each.numel() * each.element_size() for each in kept)
     groups = min(MOST_GROUPS, samples, fitting)
     return groups if groups >= FEWEST_GROUPS else 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
 import warnings
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from wam_widgets.transform import Grid
 from wam_widgets.transform.grid import dimensions, require_signal
-from wam_widgets.transform.wavelet import find_wavelet, require_level, require_mode
+from wam_widgets.transform.wavelet import deepest_level, find_wavelet, require_level, require_mode
 
 from .arguments import (
     describe,
@@ -24,6 +25,7 @@ from .arguments import (
     require_belongs,
     require_budget,
     require_finite,
+    require_front_end,
     require_grid,
     require_labels,
     require_model,
@@ -34,10 +36,10 @@ from .arguments import (
     require_seeds,
     require_watch,
 )
-from .averages import Average, Runner, look, over_copies, reducer
+from .averages import Average, Runner, look, over_copies, reducer, through
 from .explanation import Aggregate, Explanation, Method
 from .integration import along_the_line
-from .passes import Model, Scored, sub_batch_for, undisturbed
+from .passes import FrontEnd, Model, Scored, sub_batch_for, undisturbed
 from .paths import Line, NoisyCopies, Rule, make_baseline, require_rule
 from .progress import Meter, Progress
 from .score import Score, require_names, require_target
@@ -69,6 +71,7 @@ def explain(
     grid: Grid | None = None,
     progress: Progress | Literal[False] | None = None,
     watch: Callable[[Explanation], object] | None = None,
+    front_end: FrontEnd | None = None,
 ) -> Explanation:
     r"""Explain a model's score by the wavelet coefficients of its input.
 
@@ -78,9 +81,10 @@ def explain(
     Parameters
     ----------
     model : callable
-        From a signal, (item, channel, \*space), to an output: a tensor (item, column), an object with `.logits`, or a
-        tuple that starts with one of them. A `torch.nn.Module` is put into evaluation mode during the call and left as
-        it was; one that is hidden inside another callable isn't found: put that into evaluation mode yourself.
+        From a signal, (item, channel, \*space), or what `front_end` makes of it, to an output: a tensor (item, column),
+        an object with `.logits`, or a tuple that starts with one of them. A `torch.nn.Module` is put into evaluation
+        mode during the call and left as it was; one that is hidden inside another callable isn't found: put that into
+        evaluation mode yourself.
     signal : Tensor, shape (item, channel, \*space)
         Sound, images or volumes, float32 or float64, as the model takes them.
     target : None, int, sequence of int, Tensor or callable
@@ -134,6 +138,11 @@ def explain(
         refining: with the explanation that a stop would return there. Not before every item has a pass (on each part
         of its line), and not after the last: that is what is returned. So never for saliency; nor for a fixed rule of
         Integrated Gradients, a part of which has no meaning.
+    front_end : callable, optional
+        What makes the model's input of the signal, such as a `LogMel`; pass the rest of a model that begins with it.
+        The same passes are then seen on both its sides: in the signal, and in `Explanation.features`, by the mean
+        gradient with respect to its output, whose axes are those of `front_end.grid`, and whose rows are at
+        `front_end.frequencies`, if there are such things. The noise is the signal's. Not for Integrated Gradients.
 
     Returns
     -------
@@ -180,6 +189,7 @@ def explain(
     sub_batch = sub_batch_for(model, signal, autocast, require_batch_size(batch_size))
     require_progress(progress)
     require_watch(watch)
+    require_front_end(front_end, method)
 
     began = time.perf_counter()
     settings: dict[str, Any] = {
@@ -190,13 +200,14 @@ def explain(
         "precision": None if autocast is None else str(autocast).removeprefix("torch."),
         "device": str(signal.device),
     }
-    with undisturbed(model, signal.device), Meter(progress) as meter:
-        output, column, score = look(model, signal, wanted, autocast, sub_batch.size)
+    with undisturbed(model, signal.device, front_end), Meter(progress) as meter:
+        features = None if front_end is None else through(front_end, signal, sub_batch.size)
+        output, column, score = look(model, signal if features is None else features, wanted, autocast, sub_batch.size)
         names = require_names(names, output, given=labels is not None)
         settings["score"] = describe(wanted, names) if callable(wanted) else "column"
 
         def explanation_of(average: Average) -> Explanation:
-            return Explanation(
+            explanation = Explanation(
                 signal=signal,
                 output=output,
                 target=column if isinstance(column, Tensor) else None,
@@ -217,9 +228,10 @@ def explain(
                 baseline=None if line is None else line.baseline,
                 baseline_score=average.baseline_score,
             )
+            return _with_features(explanation, front_end, features, average.features)
 
         show = None if watch is None else lambda average: watch(explanation_of(average))
-        runner = Runner(Scored(model, column, autocast), sub_batch, meter, show)
+        runner = Runner(Scored(model, column, autocast, front_end), sub_batch, meter, show)
         if line is not None:
             settings |= {"rule": chosen, "baseline": describe_baseline(baseline)}
             average = along_the_line(runner, line, budget, chosen, score)
@@ -235,13 +247,44 @@ def explain(
                     stacklevel=2,
                 )
             copies = NoisyCopies(signal, amount * extent, seeds)
-            average = over_copies(runner, copies, budget, reducer(aggregate, wavelet, level, boundary))
+            average = over_copies(
+                runner,
+                copies,
+                budget,
+                (reducer(aggregate, wavelet, level, boundary), reducer(aggregate, None, level, boundary)),
+                features,
+            )
     explanation = explanation_of(average)
     if runner.stopped:
         warnings.warn(f"Stopped early: what is complete is returned. {explanation!r}.", RuntimeWarning, stacklevel=2)
     elif not signal.is_meta:
         _warn_if_missed(explanation, tolerance)
     return explanation
+
+
+def _with_features(
+    explanation: Explanation, front_end: FrontEnd | None, features: Tensor | None, average: Average | None
+) -> Explanation:
+    """Add what the same passes came to in the output of the front end, if there is one, seen in its own samples."""
+    if features is None or average is None:
+        return explanation
+    size, told = tuple(features.shape[2:]), getattr(front_end, "grid", None)
+    name = type(front_end).__name__ if isinstance(front_end, torch.nn.Module) else "its front end"
+    at: dict[str, Any] = {"at": f"the output of {name}"}
+    peaks = getattr(front_end, "frequencies", None)
+    if isinstance(peaks, np.ndarray) and peaks.shape == size[:1]:
+        at["frequencies"] = peaks.tolist()
+    seen = dataclasses.replace(
+        explanation,
+        signal=features,
+        gradient=average.gradient,
+        groups=average.groups,
+        wavelet=None,
+        level=min(explanation.level, deepest_level(size, find_wavelet("haar"), explanation.mode)),
+        grid=told if isinstance(told, Grid) and len(told.axes) == len(size) else Grid.default(len(size)),
+        settings=explanation.settings | average.settings | at,
+    )
+    return dataclasses.replace(explanation, features=seen)
 
 
 def _warn_if_missed(explanation: Explanation, tolerance: float | None) -> None:

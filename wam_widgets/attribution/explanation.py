@@ -6,15 +6,16 @@ import dataclasses
 import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from types import EllipsisType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from wam_widgets.checks import whole_number
+from wam_widgets.checks import nearest, whole_number
 from wam_widgets.transform import Coefficients, Grid, decompose, pull_back, reconstruct
 from wam_widgets.transform.coefficients import undo_pull_back
 from wam_widgets.transform.geometry import spread
@@ -41,6 +42,9 @@ Method = Literal["saliency", "smoothgrad", "integrated_gradients"]
 
 Aggregate = Literal["mean", "mean_abs", "mean_square"]
 """What is averaged: signed gradients, or magnitudes or squares of the coefficients'."""
+
+Selection = Literal["hard", "soft", "modulating"]
+"""What is made of a signal's coefficients: the important ones, all by their importance, or by its sign too."""
 
 Kind = Literal["sensitivity", "contribution"]
 """A gradient, or a gradient times the coefficients (which sums to a score)."""
@@ -92,6 +96,9 @@ class Explanation:
         What was averaged. For all but "mean" the groups hold flattened coefficients of this one wavelet.
     settings : dict
         The other arguments of the call, and what came of them, as JSON can hold it.
+    features : Explanation or None
+        The same passes at the output of a front end, if `explain` was given one: an explanation of what it made of the
+        signal, such as a log-mel spectrogram. Views of one don't change the other.
     """
 
     signal: Float[Tensor, "item channel *space"]
@@ -113,6 +120,7 @@ class Explanation:
     groups: GroupMeans | None
     aggregate: Aggregate
     settings: dict[str, Any]
+    features: Explanation | None = None
 
     def __post_init__(self) -> None:
         items, columns = len(self.signal), None if self.output is None else self.output.shape[1]
@@ -255,8 +263,8 @@ class Explanation:
         """
         if not self.has_errors:
             attribution = self.attribution.flatten()
-            return self._shares_of((attribution / unit_of(attribution)[:, None, None]).square())
-        return self._shares_of(_noise_free_energy(self._coefficient_groups(self._error_groups())))
+            return _shares_of(self._template(), (attribution / unit_of(attribution)[:, None, None]).square())
+        return _shares_of(self._template(), _noise_free_energy(self._coefficient_groups(self._error_groups())))
 
     def scale_share_intervals(self, confidence: float = 0.95) -> Float[Tensor, "item scale 2"]:
         """Return jackknife intervals for `scale_shares`.
@@ -278,12 +286,15 @@ class Explanation:
         """
         _require_between("confidence", confidence)
         groups = self._coefficient_groups(self._error_groups())
-        error = jackknife_error(groups, lambda each: self._shares_of(_noise_free_energy(each)))
+        template = self._template()
+        error = jackknife_error(groups, lambda each: _shares_of(template, _noise_free_energy(each)))
         half = error * student_quantile(confidence, groups.groups)
-        shares = self._shares_of(_noise_free_energy(groups))
+        shares = _shares_of(template, _noise_free_energy(groups))
         return torch.stack([shares - half, shares + half], dim=-1).clamp(0, 1)
 
-    def rebuild(self, *, fraction: float = 1.0, scales: Sequence[str] | None = None) -> Tensor:
+    def rebuild(
+        self, *, fraction: float = 1.0, scales: Sequence[str] | None = None, selection: Selection = "hard"
+    ) -> Tensor:
         r"""Make a signal of the most important coefficients only.
 
         Parameters
@@ -293,19 +304,35 @@ class Explanation:
             is kept with all its channels.
         scales : sequence of str, optional
             Names of the scales to choose from; all by default. `fraction` then counts positions of these scales.
+        selection : {"hard", "soft", "modulating"}
+            What the coefficients that are kept are multiplied with. "hard": 1. "soft": a weight from 0 to 1, the
+            magnitude of the position's attribution divided by the largest of the item. "modulating": a weight from -1
+            to 1, the attribution with its sign, divided by the largest magnitude; what speaks against the score is
+            turned over.
 
         Returns
         -------
         Tensor, shape (item, channel, \*space)
-            The baseline plus what was kept of the signal's difference from it; the signal itself for fraction 1.
+            The baseline plus what was kept of the signal's difference from it; the signal itself for fraction 1 and
+            the hard selection.
 
         Raises
         ------
         ValueError
-            If the fraction is not between 0 and 1, or a scale is unknown.
+            If the fraction is not between 0 and 1, or a scale or selection is unknown; also for a modulating selection
+            and an aggregate other than "mean", which has no sign.
+
+        Notes
+        -----
+        A position has one weight for all its channels, so that colours and places between loudspeakers stay: of the
+        sum of their magnitudes, or of the sum of their signed attributions. It doesn't depend on `fraction` and
+        `scales`: what is rebuilt of different scales adds up. Soft and modulated sounds are faint, because few
+        attributions come near the largest: `wam_widgets.to_wav` has a `level` for that.
         """
+        weights = self._weights(selection)
         keep = self.attribution.map(torch.abs).largest(fraction, scales)
-        rebuilt = reconstruct(self.signal_coefficients().keep(keep))
+        kept = self.signal_coefficients().keep(keep)
+        rebuilt = reconstruct(kept if weights is None else kept.map(torch.mul, weights))
         return rebuilt if self.baseline is None else self.baseline + rebuilt
 
     def completeness_gap(self, *, relative: bool = False) -> Float[Tensor, " item"]:
@@ -489,6 +516,8 @@ class Explanation:
         own: dict[str, Any] = {name: None if (value := getattr(self, name)) is None else value[one] for name in parts}
         if self.groups is not None:
             own["groups"] = GroupMeans(self.groups.values[:, one], self.groups.counts[:, one])
+        if self.features is not None:
+            own["features"] = self.features[item]
         if "error_reached" in self.settings:
             own["settings"] = self.settings | {"error_reached": self.settings["error_reached"][one]}
         return dataclasses.replace(self, **own)
@@ -516,10 +545,25 @@ class Explanation:
 
     # ------------------------------------------------------------------ what the methods above share
 
+    def _weights(self, selection: str) -> Coefficients | None:
+        """Return what a selection multiplies coefficients with, one channel for all; None for 1."""
+        if selection not in get_args(Selection):
+            raise ValueError(
+                f"`selection` must be one of {', '.join(map(repr, get_args(Selection)))}; got {selection!r}."
+                f"{nearest(selection, get_args(Selection))}"
+            )
+        if selection == "hard":
+            return None
+        if selection == "modulating":
+            self._require_signed("A modulating selection")
+        amounts = self.attribution if selection == "modulating" else self.attribution.map(torch.abs)
+        sums = amounts.flatten().sum(1, keepdim=True)
+        largest = sums.abs().amax(2, keepdim=True)
+        return amounts.unflatten(torch.where(largest == 0, 0, sums / largest))
+
     def _template(self) -> Coefficients:
         """Return coefficients of the right structure, without any values."""
-        shape = torch.empty(1, 1, *self.size, device="meta")
-        return pull_back(shape, self.wavelet, level=self.level, mode=self.mode)
+        return _structure(self.size, self.wavelet, self.level, self.mode)
 
     def _to_attribution(self, mean: Tensor) -> Coefficients:
         r"""Carry a mean over passes, (item, channel, \*), to coefficients, times those of the signal if asked for."""
@@ -538,12 +582,6 @@ class Explanation:
         """Carry the group means of the gradient to attributions, shape (group, item, channel, n)."""
         attributions = self._to_attribution(groups.values.flatten(0, 1))
         return GroupMeans(attributions.flatten().unflatten(0, groups.values.shape[:2]), groups.counts)
-
-    def _shares_of(self, energy: Tensor) -> Tensor:
-        """Add up the energy of coefficients, shape (item, channel, n), by scale and divide it by its sum."""
-        by_scale = self._template().unflatten(energy).total_by_scale().clamp(min=0)
-        total = by_scale.sum(1, keepdim=True)
-        return torch.where(total == 0, 0, by_scale / total)
 
     def _error_groups(self) -> GroupMeans:
         """Return the groups if there are enough for a standard error, else say why not."""
@@ -580,6 +618,19 @@ class Explanation:
                 f"Pass `method='integrated_gradients'`."
             )
         return self.baseline_score
+
+
+@lru_cache(maxsize=64)
+def _structure(size: tuple[int, ...], wavelet: str | None, level: int, mode: Mode) -> Coefficients:
+    """Return coefficients without any values: all explanations of a size, seen in a wavelet, share their structure."""
+    return pull_back(torch.empty(1, 1, *size, device="meta"), wavelet, level=level, mode=mode)
+
+
+def _shares_of(template: Coefficients, energy: Tensor) -> Tensor:
+    """Add up the energy of coefficients, shape (item, channel, n), by scale and divide it by its sum."""
+    by_scale = template.unflatten(energy).total_by_scale().clamp(min=0)
+    total = by_scale.sum(1, keepdim=True)
+    return torch.where(total == 0, 0, by_scale / total)
 
 
 def _noise_free_energy(groups: GroupMeans) -> Tensor:

@@ -26,6 +26,7 @@ from torch import Tensor
 from .score import Score, score_of
 
 Model = Callable[[Tensor], Any]
+FrontEnd = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,21 +77,26 @@ class Sums:
         Sum of the weights.
     reduce : callable
         What is done to the gradients of a sub-batch, (pass, channel, \*space), before they are added up.
+    stage : int
+        Of which gradient: 0 for that in the inputs, 1 for that in what the front end makes of them.
     """
 
     values: Tensor
     weight: NDArray[np.float64]
     reduce: Callable[[Tensor], Tensor]
+    stage: int = 0
 
     @classmethod
-    def zeros(cls, groups: int, like: Tensor, reduce: Callable[[Tensor], Tensor] = lambda gradient: gradient) -> Sums:
+    def zeros(
+        cls, groups: int, like: Tensor, reduce: Callable[[Tensor], Tensor] = lambda gradient: gradient, stage: int = 0
+    ) -> Sums:
         r"""Start with nothing, for reduced gradients of the shape of `like`, (item, channel, \*)."""
-        return cls(like.new_zeros((groups, *like.shape)), np.zeros((groups, len(like))), reduce)
+        return cls(like.new_zeros((groups, *like.shape)), np.zeros((groups, len(like))), reduce, stage)
 
     def weigh(self, gradient: Tensor, weight: Tensor) -> Tensor:
         """Reduce the gradients of a sub-batch and multiply them by their weights: all that needs memory."""
         reduced = self.reduce(gradient).to(self.values.dtype)
-        return reduced * weight.reshape(-1, *[1] * (reduced.ndim - 1))
+        return reduced * weight.to(reduced.dtype).reshape(-1, *[1] * (reduced.ndim - 1))
 
     def add(self, weighted: Tensor, row: Tensor) -> None:
         """Add weighted gradients, in place; `row` counts group by group, item by item."""
@@ -113,19 +119,24 @@ class Scored:
         A callable on the output, or a column of it per item.
     precision : torch.dtype, optional
         Run the model under autocast in this dtype.
+    front_end : callable, optional
+        What makes the model's inputs of those of a pass, (item, channel, \*space) both; not under autocast.
     """
 
     model: Model
     target: Score | Tensor
     precision: torch.dtype | None = None
+    front_end: FrontEnd | None = None
 
     def values(self, inputs: Tensor, item: Tensor) -> tuple[Any, Tensor]:
-        """Return the output and the scores, shape (row,), of `inputs`, whose rows belong to `item`."""
+        """Return the output and the scores, shape (row,), of the model's `inputs`, whose rows belong to `item`."""
         output = run_model(self.model, inputs, self.precision)
         return output, score_of(output, self.target, item)
 
-    def gradient(self, inputs: Tensor, item: Tensor) -> tuple[Tensor, Tensor]:
-        """Return d score / d inputs, of the inputs' shape, and the scores, shape (row,).
+    def gradient(self, inputs: Tensor, item: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Return d score / d inputs, and the scores, shape (row,).
+
+        With a front end, d score / d its output comes second in the list: what the chain rule meets on the way.
 
         Raises
         ------
@@ -133,16 +144,24 @@ class Scored:
             If the score doesn't depend on the inputs by differentiable operations.
         """
         inputs.requires_grad_()
+        stages = [inputs]
         with torch.enable_grad():
-            _, scores = self.values(inputs.clone(), item)  # a leaf could not be changed in place, as some models do
-            gradient = torch.autograd.grad(scores.sum(), inputs, allow_unused=True)[0] if scores.requires_grad else None
-        if gradient is None:
+            if self.front_end is not None:
+                stages.append(self.front_end(inputs.clone()))
+            # A copy: a leaf could not be changed in place, as some models do, and what is changed has another gradient.
+            _, scores = self.values(stages[-1].clone(), item)
+            connected = all(stage.requires_grad for stage in [*stages, scores])
+            found: tuple[Tensor | None, ...] = ()
+            if connected:
+                found = torch.autograd.grad(scores.sum(), stages, allow_unused=True)
+        gradients = [gradient for gradient in found if gradient is not None]
+        if len(gradients) < len(stages):
             raise ValueError(
                 "The score must depend on the signal by differentiable operations; no path of autograd leads from "
-                "one to the other. Look for `.detach()`, `torch.no_grad()`, `.numpy()` or `argmax` in the model or "
-                "in the target."
+                "one to the other. Look for `.detach()`, `torch.no_grad()`, `.numpy()` or `argmax` in the model, its "
+                "front end or the target."
             )
-        return gradient, scores.detach()
+        return gradients, scores.detach()
 
 
 def run_model(model: Model, inputs: Tensor, precision: torch.dtype | None) -> Any:
@@ -207,9 +226,9 @@ def run(
             passes = plan[part]
             try:
                 with sub_batch.timed(len(passes), device):
-                    gradient, scores = scored.gradient(inputs(passes, item[part], place[part]), item[part])
+                    gradients, scores = scored.gradient(inputs(passes, item[part], place[part]), item[part])
                     # Nothing is added before everything is there: memory that runs out must not leave a half.
-                    weighted = [each.weigh(gradient, weight[part]) for each in sums]
+                    weighted = [each.weigh(gradients[each.stage], weight[part]) for each in sums]
                     for each, share in zip(sums, weighted, strict=True):
                         each.add(share, row[part])
             except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
@@ -219,7 +238,9 @@ def run(
                 break
             for each in sums:
                 each.record(passes)
-            finite = torch.isfinite(scores) & torch.isfinite(gradient.flatten(1).sum(1))
+            finite = torch.isfinite(scores)
+            for gradient in gradients:
+                finite = finite & torch.isfinite(gradient.flatten(1).sum(1))
             number = torch.arange(part.start, part.stop, device=device)
             first_bad = torch.minimum(first_bad, torch.where(finite, len(plan), number).min())
             done = part.stop
@@ -312,21 +333,27 @@ def sub_batch_for(model: Model, signal: Tensor, precision: torch.dtype | None, b
 
 
 @contextmanager
-def undisturbed(model: Model, device: torch.device) -> Iterator[None]:
+def undisturbed(model: Model, device: torch.device, front_end: FrontEnd | None = None) -> Iterator[None]:
     """Put the model into evaluation mode, and leave it, the random generators and torch's modes as they were."""
-    forked = [device] if device.type == "cuda" else []
-    numpy_state, python_state = np.random.get_state(), random.getstate()  # noqa: NPY002  # the caller's
-    modes: list[AbstractContextManager[Any]] = [
-        torch.inference_mode(mode=False),
-        torch.no_grad(),
-        torch.random.fork_rng(devices=forked),
-    ]
+    modes: list[AbstractContextManager[Any]] = [torch.inference_mode(mode=False), torch.no_grad(), _generators(device)]
     if device.type != "meta":
         modes.append(torch.autocast(device.type, enabled=False))
     with ExitStack() as stack:
         for mode in modes:
             stack.enter_context(mode)
         stack.enter_context(_evaluating(model))
+        stack.enter_context(_evaluating(front_end))
+        yield
+
+
+@contextmanager
+def _generators(device: torch.device) -> Iterator[None]:
+    """Leave the global random generators as they were; in a thread of its own, as others have left them meanwhile."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numpy_state, python_state = np.random.get_state(), random.getstate()  # noqa: NPY002  # the caller's
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         try:
             yield
         finally:
@@ -340,7 +367,7 @@ _LOCK = threading.Lock()
 
 
 @contextmanager
-def _evaluating(model: Model) -> Iterator[None]:
+def _evaluating(model: Model | None) -> Iterator[None]:
     """Put a module, or the module that a method belongs to, into evaluation mode while anybody uses it."""
     owner = getattr(model, "__self__", model)
     if not isinstance(owner, torch.nn.Module):

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 #: The one entry of the header of a file, and the version of what it says.
 _HEADER, _VERSION = "wam_widgets.explanation", 1
 _TENSORS = ("signal", "gradient", "output", "target", "score", "passes", "baseline", "baseline_score")
+_INNER, _OWN = "features.", ("signal", "gradient", "groups.values", "groups.counts")
 _PLAIN = ("method", "kind", "wavelet", "level", "mode", "labels", "seed", "aggregate", "settings")
 
 
@@ -43,12 +44,13 @@ def save(explanation: Explanation, path: str | Path) -> None:
         raise IsADirectoryError(f"`path` must name a file; got the folder {str(path)!r}. Add a file name to it.")
     if path.exists() and not path.is_file():
         raise FileExistsError(f"`path` must name a file; got the device or pipe {str(path)!r}. Name another.")
-    tensors = {name: getattr(explanation, name) for name in _TENSORS}
-    if explanation.groups is not None:
-        tensors |= {"groups.values": explanation.groups.values, "groups.counts": explanation.groups.counts}
-    present = {name: tensor.contiguous().cpu() for name, tensor in tensors.items() if tensor is not None}
-    header = {name: getattr(explanation, name) for name in _PLAIN}
-    header |= {"version": _VERSION, "grid": dataclasses.asdict(explanation.grid)}
+    tensors, header = _parts(explanation)
+    if explanation.features is not None:
+        inner, header["features"] = _parts(explanation.features)
+        # What the two have in common is one tensor, which a file holds once.
+        tensors |= {f"{_INNER}{name}": inner[name] for name in _OWN if name in inner}
+    header["version"] = _VERSION
+    present = {name: tensor.contiguous().cpu() for name, tensor in tensors.items()}
     # First beside it, then in its place: an interrupted save leaves the old file whole.
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     try:
@@ -59,6 +61,15 @@ def save(explanation: Explanation, path: str | Path) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _parts(explanation: Explanation) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Return the tensors of an explanation by name, and what else it is, as JSON can hold it."""
+    tensors = {name: getattr(explanation, name) for name in _TENSORS}
+    if explanation.groups is not None:
+        tensors |= {"groups.values": explanation.groups.values, "groups.counts": explanation.groups.counts}
+    header = {name: getattr(explanation, name) for name in _PLAIN} | {"grid": dataclasses.asdict(explanation.grid)}
+    return {name: tensor for name, tensor in tensors.items() if tensor is not None}, header
 
 
 def load(path: str | Path) -> Explanation:
@@ -111,6 +122,12 @@ def _assemble(header: dict[str, Any], tensors: dict[str, Tensor]) -> Explanation
         raise ValueError(f"it has no header {_HEADER!r}")
     if header["version"] != _VERSION:
         raise ValueError(f"its version is {header['version']!r}, not {_VERSION}")
+    inner = {name.removeprefix(_INNER): tensor for name, tensor in tensors.items() if name.startswith(_INNER)}
+    tensors = {name: tensor for name, tensor in tensors.items() if not name.startswith(_INNER)}
+    features = None
+    if header.get("features") is not None:
+        shared = {name: tensor for name, tensor in tensors.items() if name not in (*_OWN, "baseline", "baseline_score")}
+        features = _assemble(header["features"] | {"version": _VERSION}, shared | inner)
     signal = require_signal(tensors["signal"])
     size = tuple(signal.shape[2:])
     for name, known in (("method", Method), ("kind", Kind), ("aggregate", Aggregate)):
@@ -131,6 +148,7 @@ def _assemble(header: dict[str, Any], tensors: dict[str, Tensor]) -> Explanation
         **{name: _as_tuples(header[name]) for name in _PLAIN},
         grid=Grid(**grid),
         groups=_groups(tensors, signal, header["aggregate"]),
+        features=features,
     )
 
 

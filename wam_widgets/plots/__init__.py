@@ -9,6 +9,7 @@ from .bars import scale_contributions, scale_shares, significance
 from .maps import heatmap, scale_maps
 from .mosaics import mosaic
 from .overview import glance, picture, plot
+from .spectrograms import spectrogram
 
 __all__ = [
     "glance",
@@ -20,4 +21,5 @@ __all__ = [
     "scale_maps",
     "scale_shares",
     "significance",
+    "spectrogram",
 ]

@@ -8,13 +8,13 @@ from typing import Literal
 import torch
 
 from wam_widgets.attribution import Explanation
-from wam_widgets.attribution.explanation import passes_in_words
+from wam_widgets.attribution.explanation import Kind, passes_in_words
 from wam_widgets.transform.grid import dimensions
 
 Per = Literal["cell", "sample"]
 """What an amount of importance refers to: a coefficient, which fills a cell, or one sample of the grid."""
 
-_METHODS = {
+METHODS = {
     "saliency": "Saliency",
     "smoothgrad": "SmoothGrad",
     "integrated_gradients": "Integrated Gradients",
@@ -67,7 +67,7 @@ def percent(fraction: float) -> str:
 def seen_as(explanation: Explanation) -> str:
     """Say how an explanation was made and in which wavelet it is seen, in one line."""
     parts = [
-        f"{_METHODS[explanation.method]}, {passes_in_words(explanation.passes.tolist())}",
+        f"{METHODS[explanation.method]}, {passes_in_words(explanation.passes.tolist())}",
         "its own samples" if explanation.wavelet is None else f"{explanation.wavelet}, level {explanation.level}",
         explanation.kind,
     ]
@@ -128,15 +128,20 @@ def scale_words(explanation: Explanation) -> list[str]:
     return ["samples"] if explanation.wavelet is None else list(explanation.scales)
 
 
-def require_per(explanation: Explanation, per: object) -> Per:
-    """Return what amounts refer to; by default, what makes the scales of an explanation comparable.
+def usual_per(kind: Kind) -> Per:
+    """Return what amounts refer to, so that the scales of an explanation can be compared.
 
     A sensitivity is a derivative: it belongs to a coefficient, and its size doesn't depend on how far the coefficient
     reaches. A contribution is an amount of score: over a larger cell it is spread thinner, and the sum over the
     samples is what counts.
     """
+    return "cell" if kind == "sensitivity" else "sample"
+
+
+def require_per(explanation: Explanation, per: object) -> Per:
+    """Return what amounts refer to; by default, what is usual for the kind of explanation."""
     if per is None:
-        return "cell" if explanation.kind == "sensitivity" else "sample"
+        return usual_per(explanation.kind)
     if per not in {"cell", "sample"}:
         raise ValueError(f"`per` must be 'cell', 'sample' or None; got {per!r}. Pass e.g. `per='cell'`.")
     return "cell" if per == "cell" else "sample"
@@ -156,7 +161,10 @@ def unit(explanation: Explanation, per: Per) -> str:
 def heading(explanation: Explanation, item: int) -> str:
     """Return what stands above every figure."""
     items = len(explanation.signal)
-    return seen_as(explanation) + (f" · item {item} of {items}" if items > 1 else "")
+    behind = (
+        f"\nat {plain(str(explanation.settings['at']))}; noise is the signal's" if "at" in explanation.settings else ""
+    )
+    return seen_as(explanation) + (f" · item {item} of {items}" if items > 1 else "") + behind
 
 
 def require_item(explanation: Explanation, item: object) -> int:

@@ -2,5 +2,6 @@
 
 from .coefficients import Coefficients, decompose, pull_back, reconstruct
 from .grid import Grid
+from .logmel import LogMel
 
-__all__ = ["Coefficients", "Grid", "decompose", "pull_back", "reconstruct"]
+__all__ = ["Coefficients", "Grid", "LogMel", "decompose", "pull_back", "reconstruct"]

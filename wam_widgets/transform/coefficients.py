@@ -344,7 +344,7 @@ def _analyse(
     for _ in range(level):
         bands = signal[None]  # (band, item, channel, *space); every axis splits each band in two
         for axis in range(3, 3 + space):
-            with _full_precision(signal.device):
+            with full_precision(signal.device):
                 low, high = ptwt.wavedec(bands, wavelet, mode=extension, level=1, axis=axis)
             bands = torch.stack([low, high], dim=1).flatten(0, 1)
         named = dict(zip(_filters(space), bands.unbind(), strict=True))
@@ -365,14 +365,14 @@ def _synthesise(coefficients: Coefficients, wavelet: pywt.Wavelet) -> Tensor:
         )
         for axis in reversed(range(space)):
             low, high = bands.unflatten(0, (-1, 2)).unbind(1)
-            with _full_precision(signal.device):
+            with full_precision(signal.device):
                 bands = ptwt.waverec([low, high], wavelet, axis=3 + axis).narrow(3 + axis, 0, size[axis])
         signal = bands[0]
     return signal
 
 
 @contextmanager
-def _full_precision(device: torch.device) -> Iterator[None]:
+def full_precision(device: torch.device) -> Iterator[None]:
     """Keep the caller's autocast, and TF32 on CUDA (whose convolutions are off by 1e-3), out of the transform."""
     with ExitStack() as stack:
         if device.type != "meta":
