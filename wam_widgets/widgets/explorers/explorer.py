@@ -149,13 +149,13 @@ class Explorer(Widget):
             if name in settings:
                 setattr(self, name, settings.pop(name))
         self._settling = False
+        _OPEN.add(self)  # from now on there are threads
         self._draw()
         for name, value in settings.items():  # now that there is something to check them against
             setattr(self, name, value)
         self.on_msg(self._receive)
         self._opened = True
         self.open()
-        _OPEN.add(self)
 
     def open(self) -> None:
         """Tell the browser, once there is something to show: all in one message."""
