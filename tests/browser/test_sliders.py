@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Browser, Locator, expect
 
 import wam_widgets as wam
 
@@ -30,9 +32,18 @@ def pressed(view: View) -> set[str]:
     ))  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def page(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[View]:
+    mount = Mount(browser, tmp_path_factory.mktemp("sliders"))
+    yield mount(wam.ScaleSliders(NAMES), clock=True)
+    mount.close()
+
+
 @pytest.fixture
-def view(mount: Mount) -> View:
-    return mount(wam.ScaleSliders(NAMES), clock=True)
+def view(page: View) -> View:
+    """One page for all tests here, as it was at first."""
+    page.page.reload()
+    return page
 
 
 def test_there_is_a_native_slider_per_scale(view: View) -> None:

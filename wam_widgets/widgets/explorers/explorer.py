@@ -132,7 +132,7 @@ class Explorer(Widget):
         self._anew: dict[int, Explanation] = {}
         self._shown = explanation
         self._drawing = 0  # counts what was drawn, so that errors found too late are dropped
-        self._finding: threading.Thread | None = None
+        self._finding: list[threading.Thread] = []
         self._pictured = threading.Event()  # or there is nothing to wait for
         self._worker = Worker(lambda work: setattr(self, "_work", work))
         self._one_at_a_time, self._found_one_at_a_time = threading.RLock(), threading.Lock()
@@ -222,8 +222,8 @@ class Explorer(Widget):
         """Wait until a run has ended and the errors of what is shown are there, for so many seconds at most each."""
         self._pictured.set()
         self._worker.wait(seconds)
-        if self._finding is not None:
-            self._finding.join(seconds)
+        for finder in self._finding:
+            finder.join(seconds)
 
     def close(self) -> None:
         """End a run, and the view in the browser."""
@@ -285,8 +285,9 @@ class Explorer(Widget):
                 if len(self.weights) != len(self._shown.scales):
                     self.weights = [1.0] * len(self._shown.scales)
             if self._shown.has_errors and not so_far:
-                self._finding = threading.Thread(target=self._find_errors, args=(key, self._shown), daemon=True)
-                self._finding.start()
+                finder = threading.Thread(target=self._find_errors, args=(key, self._shown), daemon=True)
+                self._finding = [*(each for each in self._finding if each.is_alive()), finder]
+                finder.start()
 
     def _draw_if_shown(self, explanation: Explanation, item: int, *, so_far: bool = False) -> None:
         """Draw what a run found of an item, unless another is looked at by now."""
