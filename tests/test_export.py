@@ -73,6 +73,16 @@ def test_an_iframe_holds_the_page_and_has_a_short_text() -> None:
     assert re.fullmatch(r"Iframe\(\d\.\d MB, live without a kernel\)", repr(frame))
 
 
+def test_a_page_that_cannot_be_made_leaves_an_earlier_file_alone(tmp_path: Path) -> None:
+    path = wam.export_html(explanation(), tmp_path / "page.html")
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match="got 'dd2'"):
+        wam.export_html(explanation(), path, wavelets=["dd2"])
+    assert path.read_bytes() == before
+    wam.export_html(explanation(), path, title="\ud800")
+    assert "<title>?</title>" in path.read_text("utf-8")
+
+
 def test_the_same_page_is_written_every_time(tmp_path: Path) -> None:
     given = explanation()
     pages = [wam.export_html(given, tmp_path / name).read_bytes() for name in ("a.html", "b.html")]
@@ -83,7 +93,7 @@ def test_what_cannot_be_exported_is_refused_before_anything_is_written(tmp_path:
     path = tmp_path / "page.html"
     with pytest.raises(TypeError, match=r"shows an Explanation or one of our widgets; got list"):
         wam.export_html([1], path)  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match=r"must be a list of names; got 'db2'\. Pass `wavelets=\['db2'\]`"):
+    with pytest.raises(TypeError, match=r"must be a list of names; got 'db2'\. Pass e\.g\. `wavelets=\['db4'\]`"):
         wam.export_html(explanation(), path, wavelets="db2")
     with pytest.raises(ValueError, match=r"got 'dd2'"):
         wam.export_html(explanation(), path, wavelets=["dd2"])

@@ -20,6 +20,7 @@ _STYLE = """
 :root { color-scheme: light dark; }
 body { background: light-dark(#fff, #16181b); color: light-dark(#1a1a1a, #e8e8e8); margin: 0 auto; max-width: 72rem;
   padding: 1rem; font: 1rem/1.5 system-ui, sans-serif; }
+@media print { :root { color-scheme: light; } }
 [data-wam] { margin: 1rem 0; }
 [data-wam] figure { margin: 0; }
 [data-wam] img { background: #fff; height: auto; max-width: 100%; }
@@ -64,7 +65,7 @@ def export_html(
     >>> export_html(explanation, "cat.html", wavelets=["db4"])  # doctest: +SKIP
     """
     path = Path(path)
-    path.write_text(_page_of(shown, wavelets, title), encoding="utf-8")
+    path.write_bytes(_page_of(shown, wavelets, title).encode("utf-8", "replace"))  # made before the file is opened
     return path
 
 
@@ -164,8 +165,8 @@ def _page_of(shown: object, wavelets: Sequence[str | None], title: str | None) -
             f"A page shows an Explanation or one of our widgets; got {type(shown).__name__}. Pass what `explain` "
             f"returned, or e.g. an ImageExplorer."
         )
-    if isinstance(wavelets, str):
-        raise TypeError(f"`wavelets` must be a list of names; got {wavelets!r}. Pass `wavelets=[{wavelets!r}]`.")
+    if isinstance(wavelets, str) or not isinstance(wavelets, Sequence):
+        raise TypeError(f"`wavelets` must be a list of names; got {wavelets!r}. Pass e.g. `wavelets=['db4']`.")
     if wavelets and not isinstance(view, Explorer):
         raise ValueError(f"Only explorers can switch wavelets; got {type(view).__name__}. Leave `wavelets` out.")
     try:

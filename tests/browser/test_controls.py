@@ -54,7 +54,7 @@ def boxes(view: View, group: str) -> list[str]:
 
 RADIOS = {
     "look": {"heat map": "heatmap", "rebuilt image": "image", "mosaic": "mosaic"},
-    "per": {"spread": "sample", "full strength": "cell"},
+    "per": {"per pixel": "sample", "per coefficient": "cell"},
 }
 
 
@@ -73,7 +73,7 @@ def test_one_of_a_few_is_chosen_from_either_side(view: View, trait: str) -> None
 @pytest.mark.parametrize(
     ("trait", "name"),
     [
-        ("signed", "with sign (for and against)"),
+        ("signed", "with sign"),
         ("significant", "hide what can't be told from zero"),
         ("denoised", "denoised"),
     ],
@@ -152,7 +152,7 @@ def test_the_end_of_the_colour_scale_is_written_and_can_be_made_automatic(
     expect(ticks).to_have_text("00.125≥ 0.25")
     view.set(signed=True, limit=12345)
     expect(ticks).to_have_text("≤ −123000≥ 12300")
-    view.place.get_by_role("button", name="automatic").click()
+    view.place.get_by_role("button", name="whole-map colours").click()
     settings(view, limit=0)
 
 
@@ -259,7 +259,8 @@ def test_the_numbers_told_from_zero_and_by_chance_are_pythons(view: View, explan
         view.set(rate=rate)
         found = int(one.significant(rate).flatten().sum())
         chance = int(np.floor(found * rate + 0.5))
-        sentence = f"{found:,} of {of_all} coefficients can be told from zero; about {chance:,} of them by chance."
+        by_chance = f"about {chance:,}" if found * rate >= 1 else "fewer than 1"
+        sentence = f"{found:,} of {of_all} coefficients can be told from zero; {by_chance} of them by chance."
         expect(view.place.get_by_text(sentence)).to_be_visible()
 
 

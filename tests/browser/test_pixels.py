@@ -103,7 +103,7 @@ def test_the_colour_scale_ends_at_the_percentile_that_numpy_finds(mount: Mount) 
     view.set(limit=float(end))
     written = view.place.locator(".wam-ticks").inner_text()
     fixed = view.pixels()
-    view.place.get_by_role("button", name="automatic").click()
+    view.place.get_by_role("button", name="whole-map colours").click()
     assert view.state["limit"] == 0
     np.testing.assert_array_equal(view.pixels(), fixed)
     assert view.place.locator(".wam-ticks").inner_text() == written

@@ -15,7 +15,9 @@ from .explanations import explained
 from .pages import Mount, View
 
 KINDS = {"horizontal": "da", "vertical": "ad", "diagonal": "dd"}  # which axes were high-pass filtered: down, right
-NOTHING_YET = "Point at the picture, or press the arrow keys on it, to read off its coefficients."
+NOTHING_YET = (
+    "Point at the picture to read off its coefficients; click, or press the arrow keys on it, to keep a place."
+)
 HINT = "Coefficients ± standard error, summed over channels:"
 
 

@@ -212,7 +212,7 @@ def test_a_run_that_fails_says_so_under_the_view_and_keeps_what_was_shown() -> N
     before = view.explanation
     view._receive(view, {"do": "run"}, [])
     view.wait()
-    assert "two different columns; got 1 twice" in view._problem
+    assert "two different classes; got 'dog' twice" in view._problem
     assert view.explanation.gradient is before.gradient
     model.before = lambda: 1 / 0
     view.against = None
@@ -282,6 +282,51 @@ def test_a_question_begins_with_what_was_explained() -> None:
     assert view.explanation.target is not None
     assert view.explanation.target.tolist() == [other]
     assert view.explanation.settings["noise"] == 0.1  # as it was given
+
+
+def test_a_contrast_is_asked_again_and_a_function_is_not_forgotten_in_silence() -> None:
+    model = Counting()
+    signal = torch.rand(1, 2, 8, 8, generator=torch.Generator().manual_seed(1))
+    contrast = wam.ImageExplorer(
+        wam.explain(model, signal, wam.Contrast(2, 0), samples=16, level=2, progress=False), model=model
+    )
+    assert (contrast.target, contrast.against) == (2, 0)
+    contrast.run()
+    contrast.wait()
+    assert contrast.explanation.settings["contrast"] == [2, 0]
+    function = wam.ImageExplorer(
+        wam.explain(model, signal, lambda output: output[:, 0] ** 2, samples=16, level=2, progress=False), model=model
+    )
+    with pytest.raises(ValueError, match=r"is a function, which an explanation doesn't keep\. Choose a class"):
+        function.run()
+
+
+def test_every_item_keeps_its_baseline() -> None:
+    model = Counting()
+    signal = torch.rand(2, 2, 8, 8, generator=torch.Generator().manual_seed(1))
+    baseline = signal * torch.tensor([0.1, 0.2]).reshape(2, 1, 1, 1)
+    given = wam.explain(model, signal, method="integrated_gradients", rule="adaptive", baseline=baseline, samples=30)
+    view = wam.ImageExplorer(given, model=model, samples=2)
+    for item in (1, 0):
+        view.item = item
+        view.run()
+        view.wait()
+        assert view._problem == ""
+        assert_close(view.explanation.baseline, baseline[item : item + 1])
+        assert view.explanation.passes.tolist() == [15]  # one in every part of the line
+
+
+def test_a_page_of_a_closed_explorer_is_right_and_it_runs_no_more() -> None:
+    model, view = asked(significant=True)
+    view.close()
+    view.wavelet = "db2"
+    state, shelf = view.page_state()
+    assert len(shelf[0]["_signal"]["filters"]["low"]) == 4
+    assert shelf[0]["_errors"]["key"] == shelf[0]["_values"]["key"]
+    assert state["wavelet"] == "db2"
+    with pytest.raises(ValueError, match="This explorer is closed"):
+        view.run()
+    assert model.passes == 0
 
 
 def test_a_method_keeps_its_own_arguments_while_others_run() -> None:

@@ -42,7 +42,7 @@ from .integration import along_the_line
 from .passes import FrontEnd, Model, Scored, sub_batch_for, undisturbed
 from .paths import Line, NoisyCopies, Rule, make_baseline, require_rule
 from .progress import Meter, Progress
-from .score import Score, require_names, require_target
+from .score import Contrast, Score, require_names, require_target
 
 #: A fixed rule that misses more of the score's difference than this says so.
 GAP_WORTH_A_WARNING = 0.05
@@ -204,7 +204,8 @@ def explain(
         features = None if front_end is None else through(front_end, signal, sub_batch.size)
         output, column, score = look(model, signal if features is None else features, wanted, autocast, sub_batch.size)
         names = require_names(names, output, given=labels is not None)
-        settings["score"] = describe(wanted, names) if callable(wanted) else "column"
+        settings |= {"score": describe(wanted, names) if callable(wanted) else "column"}
+        settings |= {"contrast": [wanted.first, wanted.second]} if isinstance(wanted, Contrast) else {}
 
         def explanation_of(average: Average) -> Explanation:
             explanation = Explanation(

@@ -1,6 +1,6 @@
 // @ts-check
 import { mix, numbers, Shown, unpack, unpackErrors } from "./shared/arrays.js";
-import { colourBar, limitOf, paintBlock, paintImage, paintOver, percent } from "./shared/colours.js";
+import { colourBar, limitOf, paintBlock, paintImage, paintOver, peakOf, percent } from "./shared/colours.js";
 import { check, manyOf, pick, radios, slide } from "./shared/controls.js";
 import { box, classes, items, needKernel, noise, question, shareBar, wavelet } from "./shared/panels.js";
 import { drawMarks, reader } from "./shared/readout.js";
@@ -48,6 +48,12 @@ const render = view(({ model, el, life }) => {
     remember("blocks", [...SHOWN, "per"], () => shown().bands.map((band) => shown().block(band, traits.get("per"))));
   const parts = () => remember("parts", ["orientations", "significant", "rate"], () => shown().parts());
   const empty = () => new Float32Array(values.size[0] * values.size[1]);
+  const mixed = () => remember("mixed", [...SHOWN, "per", "weights"], () => mix(maps(), traits.get("weights"), empty()));
+  /** @param {import("./shared/wavelets.js").Band} band @param {Float32Array} amounts */
+  const weighted = (band, amounts) => {
+    const weight = traits.get("weights")[band.scale];
+    return weight === 1 ? amounts : amounts.map((each) => each * weight);
+  };
 
   /** The end of the colour scale where nothing is hidden, shrunken or weighted: what such changes take away shows. */
   const automatic = () =>
@@ -72,6 +78,7 @@ const render = view(({ model, el, life }) => {
       readout.show(at);
     },
     choose: (at) => set({ cursor: readout.toImage(at) }),
+    leave: () => set({ cursor: [] }),
     step: (down, right) => {
       const cursor = traits.get("cursor");
       const from = cursor.length ? cursor : values.size.map((each) => each >> 1);
@@ -80,7 +87,7 @@ const render = view(({ model, el, life }) => {
   });
   const paint = {
     heatmap: (/** @type {ImageData} */ { data }) =>
-      paintOver(mix(maps(), traits.get("weights"), empty()), values.photo, scale(), traits.get("opacity"), data),
+      paintOver(mixed(), values.photo, scale(), traits.get("opacity"), data),
     mosaic: (/** @type {ImageData} */ image) => {
       for (const { shape, corner } of values.bands) {
         paintBlock(new Float32Array(shape[0] * shape[1]), shape[1], corner, scale(), 0, image); // what is left out is zero
@@ -104,7 +111,13 @@ const render = view(({ model, el, life }) => {
     paint[look](image);
     picture.context.putImageData(image, 0, 0);
     legend.element.hidden = look === "image";
-    if (look !== "image") legend.show(scale(), values.units[traits.get("per")]);
+    if (look !== "image") {
+      const colours = scale();
+      const signs = traits.get("kind") === "contribution" ? "red speaks for, blue against" : "red raises, blue lowers the score";
+      const what = `${values.units[traits.get("per")]}${colours.signed ? `; ${signs}` : ""}`;
+      const shownNow = look === "heatmap" ? [mixed()] : blocks().map(({ band, amounts }) => weighted(band, amounts));
+      legend.show(colours, what, peakOf(shownNow));
+    }
     el.dataset.drawn = values.key;
     el.dataset.look = look;
   };
@@ -125,20 +138,17 @@ const render = view(({ model, el, life }) => {
   const names = (kind) => Object.keys(traits.get("_tables")[kind]).map((name) => [name, name]);
   const magnitudes = pick(bound, "colours", "colours", () => names("sequential"), ["_tables"]);
   const signs = pick(bound, "signed_colours", "colours", () => names("diverging"), ["_tables"]);
-  const signed = check(bound, "signed", "with sign (for and against)");
+  const signed = check(bound, "signed", "with sign");
   const bands = manyOf(bound, "orientations", "orientations", ["horizontal", "vertical", "diagonal"]);
-  const fit = element("button", { type: "button" }, "fit colours");
-  const refit = element("button", { type: "button" }, "automatic");
+  const fit = element("button", { type: "button", title: "end the colour scale where what is shown now ends" }, "fit colours");
+  const refit = element("button", { type: "button", title: "end it where the whole map ends, at weights of 1" }, "whole-map colours");
   life.listen(fit, "click", () => {
-    const weights = traits.get("weights");
-    const arrays = traits.get("look") === "mosaic"
-      ? blocks().map(({ band, amounts }) => amounts.map((each) => each * weights[band.scale]))
-      : [mix(maps(), weights, empty())];
-    set({ limit: limitOf(arrays) });
+    const mosaic = traits.get("look") === "mosaic";
+    set({ limit: limitOf(mosaic ? blocks().map(({ band, amounts }) => weighted(band, amounts)) : [mixed()]) });
   });
-  life.listen(refit, "click", () => set({ limit: 0 }));
+  for (const each of [refit, sliders.reset]) life.listen(each, "click", () => set({ limit: 0 }));
   const opacity = slide(bound, "opacity", "opacity", { values: Array.from({ length: 101 }, (_, at) => at / 100), write: percent });
-  const per = radios(bound, "per", "amounts", [["sample", "coefficients spread over their cells"], ["cell", "at full strength"]]);
+  const per = radios(bound, "per", "amounts", [["sample", "amounts per pixel"], ["cell", "per coefficient"]]);
   const display = box(
     "Show",
     element(
@@ -170,7 +180,7 @@ const render = view(({ model, el, life }) => {
     const sent = traits.get("_errors");
     const { shares, intervals } = sent.shares ? sent : { shares: values.shares, intervals: null };
     errors = sent.key === values.key && sent.error ? unpackErrors(sent) : null;
-    for (const name of ["shown", "maps", "blocks", "parts"]) kept.delete(name);
+    for (const name of ["shown", "maps", "mixed", "blocks", "parts"]) kept.delete(name);
     values.scales.forEach((_, at) => sliders.note(at, shares && shareBar(shares[at], intervals?.[at] ?? null)));
     sliders.about.textContent = shares ? `Bars: share of the energy${intervals ? ", with 95 % intervals" : ""}.` : "";
     // What is to be hidden or denoised can't be before the errors are there.

@@ -41,7 +41,7 @@ def require_weights(name: str, value: Any, scales: Sequence[str]) -> list[float]
 def require_numbers(name: str, value: Any, example: Sequence[float]) -> list[float]:
     """Return numbers as a list of float."""
     try:
-        if not isinstance(value, str):
+        if not isinstance(value, (str, dict, set)):
             return [float(each) for each in value]
     except (TypeError, ValueError):
         pass
@@ -89,10 +89,10 @@ def one_of(*known: Any) -> Callable[[object, str, Any], Any]:
     """Return a check for one of a few values."""
 
     def check(_: object, name: str, value: Any) -> Any:
-        if isinstance(value, bool) or value not in known:
+        if isinstance(value, bool) or not isinstance(value, (str, int, float)) or value not in known:
             raise ValueError(
                 f"`{name}` must be one of {', '.join(map(repr, known))}; got {value!r}."
-                f"{nearest(value, map(str, known))}"
+                f"{nearest(value, known) if isinstance(known[0], str) else ''}"
             )
         return value
 

@@ -38,6 +38,9 @@ _STEPS = 1024
 #: Classes that are listed with their probabilities.
 _LISTED = 5
 
+#: Sums of numbers up to here stay within float32.
+_LARGEST = 1e30
+
 #: Pixels of a thumbnail's longer side.
 _THUMBNAIL = 64
 
@@ -277,7 +280,8 @@ def _gap(explanation: Explanation) -> list[str]:
     """Say by how much Integrated Gradients miss the score that they should add up to."""
     if explanation.baseline_score is None:
         return []
-    return [f"misses {percent(abs(float(explanation.completeness_gap(relative=True)[0])))} of the score"]
+    gap = abs(float(explanation.completeness_gap(relative=True)[0]))
+    return [f"misses {percent(gap)} of the score: more samples miss less"]
 
 
 def _errorless(explanation: Explanation) -> str:
@@ -312,7 +316,7 @@ def _array(values: torch.Tensor) -> NDArray[np.float64]:
 def _bytes(values: torch.Tensor | ArrayLike) -> bytes:
     """Return numbers as float32; what isn't finite becomes zero, which a browser can add up."""
     array = _array(values) if isinstance(values, torch.Tensor) else np.asarray(values)
-    return np.nan_to_num(array, posinf=0, neginf=0).astype("<f4").tobytes()
+    return np.clip(np.nan_to_num(array, posinf=0, neginf=0), -_LARGEST, _LARGEST).astype("<f4").tobytes()
 
 
 def _finite(values: torch.Tensor) -> Any:

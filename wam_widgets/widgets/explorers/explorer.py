@@ -18,6 +18,7 @@ from wam_widgets.attribution import Contrast, Explanation, explain
 from wam_widgets.attribution.arguments import require_model
 from wam_widgets.attribution.explanation import Kind, Method
 from wam_widgets.attribution.passes import Model
+from wam_widgets.attribution.paths import SEGMENTS
 from wam_widgets.attribution.progress import Progress
 from wam_widgets.plots import glance
 from wam_widgets.plots.words import METHODS, class_name, plain
@@ -49,7 +50,7 @@ _SO_FAR = {"errorless": "Standard errors come when the run has ended."}
 _IN_A_PAGE, _NOT_IN_A_PAGE = ("_items", "_tables", "_rates"), {"_work": {}, "_note": "", "_problem": ""}
 
 #: Arguments of `explain` that belong to a method: a run repeats those of the last run of its method.
-_ITS_OWN = {"smoothgrad": ("noise", "precision", "aggregate"), "integrated_gradients": ("precision", "baseline")}
+_ITS_OWN = {"smoothgrad": ("noise", "precision", "aggregate"), "integrated_gradients": ("precision",)}
 
 #: Whose threads have to end before the interpreter does: torch doesn't survive being cut off.
 _OPEN: weakref.WeakSet[Explorer] = weakref.WeakSet()
@@ -210,6 +211,10 @@ class Explorer(Widget):
                 f"A run needs the model, and this explorer has none. Make it with "
                 f"`{type(self).__name__}(explanation, model=model)`."
             )
+        if self._closed:
+            raise ValueError(
+                f"This explorer is closed. Make another: `{type(self).__name__}(explanation, model=model)`."
+            )
         model, item = self._model, self.item
         asked = self._asked(self._source())
         self._worker.begin(lambda progress: self._answer(model, item, asked, progress), self.samples)
@@ -328,7 +333,7 @@ class Explorer(Widget):
             self._kind_was_forced = len(kinds) == 1
             if self.item != self._settled_item:  # a question begins with what was explained
                 self._settled_item = self.item
-                self.target, self.against = _explained(source), None
+                self.target, self.against = _explained(source)
         self._note = note
 
     def _source(self, item: int | None = None) -> Explanation:
@@ -370,11 +375,14 @@ class Explorer(Widget):
         if self.running:
             raise ValueError("A page holds what is complete; a run is in progress. Call `wait()` or `stop()` first.")
         self.wait()
+        complete = not self._closed and self._errors.get("key") == (
+            self._values["key"] if self._shown.has_errors else None
+        )
         chosen = list(dict.fromkeys([self.wavelet, *(self._require_wavelet("wavelets", each) for each in wavelets)]))
         shelf = []
         for item in range(len(self._given)):
             for wavelet in chosen:
-                if (item, wavelet) == (self.item, self.wavelet):
+                if (item, wavelet) == (self.item, self.wavelet) and complete:
                     drawn = {name: getattr(self, name) for name in ("level", "_signal", "_values", "_errors")}
                 else:
                     drawn = self._drawn(item, wavelet)
@@ -431,19 +439,32 @@ class Explorer(Widget):
     def _asked(self, source: Explanation) -> dict[str, Any]:
         """Return the arguments of `explain`, as the settings are now."""
         target: Any = self.target
+        if target is None and source.target is None:
+            raise ValueError(
+                f"What was explained, {source.names()[0]}, is a function, which an explanation doesn't keep. Choose a "
+                f"class: set `target`."
+            )
         if self.against is not None:
             first = int(source.output[0].argmax()) if target is None and source.output is not None else target or 0
+            if first == self.against:
+                raise ValueError(
+                    f"A contrast needs two different classes; got {class_name(source, first)!r} twice. Choose another "
+                    f"`target`, or another one that it is to be told from, `against`."
+                )
             target = Contrast(first, self.against)
         method: dict[str, Any] = self._asked_before.get(self.method, {})
-        if self.method == "integrated_gradients":
-            method = method | {"rule": "adaptive"}  # it can be watched, and stopped with a result
+        samples = self.samples
+        if self.method == "integrated_gradients":  # by a rule that can be watched, and stopped with a result
+            own = next((each for each in (source, self._given[self.item]) if each.baseline is not None), source)
+            method = method | {"rule": "adaptive", "baseline": own.baseline}
+            samples = max(samples, len(SEGMENTS) - 1)
         return {
             "target": target,
             "method": self.method,
             "wavelet": self.wavelet,
             "level": self.level,
             "mode": self.mode,
-            "samples": self.samples,
+            "samples": samples,
             "seed": source.seed,
             "labels": source.labels,
             "grid": source.grid,
@@ -458,12 +479,15 @@ def _end_threads() -> None:
         explorer.wait()
 
 
-def _explained(explanation: Explanation) -> int | None:
-    """Return the class that an explanation is about; None for the predicted one, and where it isn't a class."""
+def _explained(explanation: Explanation) -> tuple[int | None, int | None]:
+    """Return the class that an explanation is about, None for the predicted one, and what it is contrasted with."""
+    if "contrast" in explanation.settings:
+        first, second = explanation.settings["contrast"]
+        return first, second
     if explanation.target is None or explanation.output is None:
-        return None
+        return None, None
     column = int(explanation.target[0])
-    return None if column == int(explanation.output[0].argmax()) else column
+    return (None if column == int(explanation.output[0].argmax()) else column), None
 
 
 def _arguments_of(explanation: Explanation) -> dict[str, Any]:
@@ -472,7 +496,6 @@ def _arguments_of(explanation: Explanation) -> dict[str, Any]:
         "noise": explanation.settings.get("noise") or None,
         "precision": explanation.settings.get("precision"),
         "aggregate": explanation.aggregate,
-        "baseline": explanation.baseline,
     }
     return {name: found[name] for name in _ITS_OWN.get(explanation.method, ())}
 

@@ -2,6 +2,16 @@
 // From numbers to colours, and to words.
 import { element } from "./view.js";
 
+/** Below this part of its colour scale, a picture is pale. */
+const FAINT = 0.4;
+
+/** The largest magnitude of all arrays. @param {Float32Array[]} arrays */
+export function peakOf(arrays) {
+  let peak = 0;
+  for (const array of arrays) for (let i = 0; i < array.length; i++) peak = Math.max(peak, Math.abs(array[i]));
+  return peak;
+}
+
 /** Entries of a colour table: so many that neighbours differ by less than the eye and eight bits can tell. */
 export const STEPS = 1024;
 
@@ -94,6 +104,7 @@ export function paintImage(channels, [low, high], pixels) {
 /** A number to three digits, as Python's `words.number` writes it. @param {number} value */
 export function written(value) {
   if (value === 0) return "0";
+  if (!Number.isFinite(value)) return Number.isNaN(value) ? "unknown" : value > 0 ? "∞" : "−∞";
   const [digits, power] = value.toExponential(2).split("e");
   const plain = Number(power) >= -4 && Math.abs(value) < 1e6
     ? String(Number(value.toPrecision(3)))
@@ -118,9 +129,14 @@ export function colourBar() {
   let drawn = "";
   return {
     element: element("div", { class: "wam-legend" }, bar, ticks, unit),
-    /** @param {Scale} scale @param {string} what  the unit */
-    show({ table, signed, limit }, what) {
-      const wanted = `${table.slice(4, 8)} ${signed} ${limit} ${what}`;
+    /**
+     * @param {Scale} scale
+     * @param {string} what  the unit
+     * @param {number} peak  the largest magnitude that is shown
+     */
+    show({ table, signed, limit }, what, peak) {
+      const faint = limit > 0 && peak > 0 && peak < FAINT * limit;
+      const wanted = `${table.slice(4, 8)} ${signed} ${limit} ${what} ${faint && peak} ${peak === 0}`;
       if (wanted === drawn) return;
       drawn = wanted;
       const context = /** @type {CanvasRenderingContext2D} */ (bar.getContext("2d"));
@@ -135,7 +151,9 @@ export function colourBar() {
         ? [`≤ ${written(-limit)}`, "0", `≥ ${written(limit)}`]
         : ["0", written(limit / 2), `≥ ${written(limit)}`];
       ticks.replaceChildren(...(limit > 0 ? marked : ["0"]).map((text) => element("span", {}, text)));
-      unit.textContent = limit > 0 ? `${what}${signed ? ", with sign" : ""}` : "all zero";
+      const left = peak === 0 ? " Nothing is left of what is shown." : "";
+      const pale = faint ? ` The largest value shown is ${written(peak)}: press “fit colours” to see it better.` : "";
+      unit.textContent = limit > 0 ? `${what}.${left}${pale}` : "all zero";
     },
   };
 }

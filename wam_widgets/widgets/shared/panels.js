@@ -25,7 +25,7 @@ export function noise(bound) {
   const rate = slide(bound, "rate", "false discovery rate", { values: rates, write: percent });
   const shrink = check(bound, "denoised", "denoised");
   const said = element("div", { class: "wam-fine", role: "status" });
-  const controls = element("div", { class: "wam-stack" }, hide, rate, shrink);
+  const controls = element("div", { class: "wam-stack" }, hide, rate, said, shrink);
   life.follow(model, ["_errors", "_values", "rate"], () => {
     const { key, failed, rank, found, denoised } = model.get("_errors");
     hide.hidden = rate.hidden = !rank;
@@ -41,12 +41,13 @@ export function noise(bound) {
     }
     const count = found[rates.indexOf(model.get("rate"))];
     const all = model.get("_signal").count * model.get("_signal").channels;
-    const chance = Math.round(count * model.get("rate"));
+    const expected = count * model.get("rate");
+    const chance = expected < 1 ? 0 : Math.round(expected);
     said.textContent =
       `${count.toLocaleString("en")} of ${all.toLocaleString("en")} coefficients can be told from zero; ` +
-      `about ${chance.toLocaleString("en")} of them by chance.`;
+      `${chance < 1 ? "fewer than 1" : `about ${chance.toLocaleString("en")}`} of them by chance.`;
   });
-  return box("Noise", controls, said);
+  return box("Noise", controls);
 }
 
 /**

@@ -73,7 +73,7 @@ export function reader(traits, current) {
       const at = /** @type {Pixel} */ (pixel ? toImage(pixel) : traits.get("cursor"));
       scroll.hidden = !at.length;
       if (!at.length) {
-        where.textContent = "Point at the picture, or press the arrow keys on it, to read off its coefficients.";
+        where.textContent = "Point at the picture to read off its coefficients; click, or press the arrow keys on it, to keep a place.";
         table.replaceChildren();
         return;
       }
@@ -84,8 +84,9 @@ export function reader(traits, current) {
         ? `, heat map ${written(maps().reduce((sum, map, k) => sum + weights[k] * map[at[0] * values.size[1] + at[1]], 0))}`
         : "";
       const sums = values.channels > 1 ? ", summed over channels" : "";
-      const plain = errors && shown.attribution === values.attribution;
-      where.textContent = `${place}${heat}. Coefficients${plain ? " ± standard error" : ""}${sums}:`;
+      const plain = shown.attribution === values.attribution;
+      const kind = plain ? `Coefficients${errors ? " ± standard error" : ""}` : "Denoised coefficients, without standard error";
+      where.textContent = `${place}${heat}. ${kind}${sums}:`;
       const pointed = pixel && traits.get("look") === "mosaic" ? inMosaic(values, pixel) : undefined;
       const orientations = values.bands.slice(1, 4).map((band) => band.orientation);
       table.replaceChildren(

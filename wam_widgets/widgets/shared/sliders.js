@@ -9,7 +9,7 @@ const MOST_WEIGHT = 2;
  * @param {import("./view.js").Life} life
  * @param {import("./view.js").Model<any>} model  has a trait `weights`
  * @param {() => string[]} names  of the scales, coarse to fine
- * @returns {{element: HTMLElement, rebuild: () => void, about: HTMLElement,
+ * @returns {{element: HTMLElement, rebuild: () => void, about: HTMLElement, reset: HTMLElement,
  *   note: (index: number, note: Node | null) => void}}
  *   `rebuild` is to be called when the names change, `note` puts something below a scale, `about` says what
  */
@@ -97,6 +97,7 @@ export function scaleSliders(life, model, names) {
     element: box,
     rebuild,
     about,
+    reset,
     note: (index, note) => rows.children[index]?.querySelector(".wam-note")?.replaceChildren(...(note ? [note] : [])),
   };
 }

@@ -21,8 +21,9 @@ export function mark(tag, attributes, text = "") {
  * @param {(at: [number, number] | null) => void} told.hover  pixel under the pointer, or null
  * @param {(at: [number, number]) => void} told.choose  pixel that was clicked
  * @param {(down: number, right: number) => void} told.step  arrow keys, in pixels
+ * @param {() => void} told.leave  Escape
  */
-export function stage(life, model, set, { hover, choose, step }) {
+export function stage(life, model, set, { hover, choose, step, leave }) {
   const canvas = element("canvas", { "aria-hidden": "true" });
   const marks = /** @type {SVGSVGElement} */ (mark("svg", { preserveAspectRatio: "none", "aria-hidden": "true" }));
   const sheet = element("div", { class: "wam-sheet" }, canvas, marks);
@@ -63,8 +64,8 @@ export function stage(life, model, set, { hover, choose, step }) {
   const place = (/** @type {{clientX: number, clientY: number}} */ event) => {
     const box = pane.getBoundingClientRect();
     return [
-      (event.clientY - box.top - pane.clientTop) / pane.clientHeight, // its border belongs to no pixel
-      (event.clientX - box.left - pane.clientLeft) / pane.clientWidth,
+      (event.clientY - box.top - pane.clientTop) / Math.max(1, pane.clientHeight), // its border belongs to no pixel
+      (event.clientX - box.left - pane.clientLeft) / Math.max(1, pane.clientWidth),
     ];
   };
   /** The pixel of the canvas at a place of the pane. @returns {[number, number]} */
@@ -79,6 +80,7 @@ export function stage(life, model, set, { hover, choose, step }) {
     const zoom = model.get("zoom");
     const [y, x] = centre();
     sheet.style.transform = `scale(${zoom}) translate(${100 * (0.5 / zoom - x)}%, ${100 * (0.5 / zoom - y)}%)`;
+    sheet.style.setProperty("--zoom", String(zoom)); // lines stay thin
     pane.style.touchAction = zoom > 1 ? "none" : "pan-x pan-y";
     pane.classList.toggle("wam-zoomed", zoom > 1);
   });
@@ -129,6 +131,7 @@ export function stage(life, model, set, { hover, choose, step }) {
     ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1],
   });
   life.listen(pane, "keydown", (event) => {
+    if (event.key === "Escape") leave();
     if (isShortcut(event)) return;
     const arrow = keys[event.key];
     if (arrow) step(arrow[0] * (event.shiftKey ? 10 : 1), arrow[1] * (event.shiftKey ? 10 : 1));
