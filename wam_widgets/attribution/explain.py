@@ -204,8 +204,10 @@ def explain(
         features = None if front_end is None else through(front_end, signal, sub_batch.size)
         output, column, score = look(model, signal if features is None else features, wanted, autocast, sub_batch.size)
         names = require_names(names, output, given=labels is not None)
-        settings |= {"score": describe(wanted, names) if callable(wanted) else "column"}
-        settings |= {"contrast": [wanted.first, wanted.second]} if isinstance(wanted, Contrast) else {}
+        settings |= {
+            "score": describe(wanted, names) if callable(wanted) else "column",
+            **({"contrast": [wanted.first, wanted.second]} if isinstance(wanted, Contrast) else {}),
+        }
 
         def explanation_of(average: Average) -> Explanation:
             explanation = Explanation(

@@ -85,7 +85,7 @@ export function reader(traits, current) {
         : "";
       const sums = values.channels > 1 ? ", summed over channels" : "";
       const plain = shown.attribution === values.attribution;
-      const kind = plain ? `Coefficients${errors ? " ± standard error" : ""}` : "Denoised coefficients, without standard error";
+      const kind = plain ? `Coefficients${errors ? " ± standard error" : ""}` : "Denoised coefficients, errors unknown";
       where.textContent = `${place}${heat}. ${kind}${sums}:`;
       const pointed = pixel && traits.get("look") === "mosaic" ? inMosaic(values, pixel) : undefined;
       const orientations = values.bands.slice(1, 4).map((band) => band.orientation);
