@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -193,8 +194,8 @@ class Notebook:
 class Server:
     """A running Jupyter server."""
 
-    def __init__(self, folder: Path, address: str) -> None:
-        self.folder, self.address = folder, address
+    def __init__(self, folder: Path, address: str, token: str) -> None:
+        self.folder, self.address, self.token = folder, address, token
 
     def open(self, browser: Browser, name: str, *, lab: bool = True, init: str = "") -> Notebook:
         """Open a new notebook with a kernel of its own, in JupyterLab or Notebook 7; `init` runs in the page first."""
@@ -205,7 +206,7 @@ class Server:
         page.set_default_timeout(PATIENCE)
         notebook = Notebook(page)
         where = f"lab/workspaces/{name}/tree" if lab else "notebooks"  # a new workspace opens nothing else
-        notebook.open(f"{self.address}/{where}/{file}", file, init)
+        notebook.open(f"{self.address}/{where}/{file}?token={self.token}", file, init)
         return notebook
 
 
@@ -219,7 +220,8 @@ def jupyter(home: Path) -> Iterator[Server]:
         port = probe.getsockname()[1]
     own = {name: str(home / name.lower()) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")}
     own |= {name: str(home / name.lower()) for name in ("JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")}
-    environment = os.environ | own | {"HOME": str(home), "PYTHONPATH": str(PROJECT), "OMP_NUM_THREADS": "1"}
+    own |= {"HOME": str(home), "JUPYTER_TOKEN": secrets.token_urlsafe()}
+    environment = os.environ | own | {"PYTHONPATH": str(PROJECT), "OMP_NUM_THREADS": "1"}
     quiet = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
     page = Path(own["JUPYTER_CONFIG_DIR"]) / "labconfig" / "page_config.json"
     page.parent.mkdir(parents=True)
@@ -227,7 +229,7 @@ def jupyter(home: Path) -> Iterator[Server]:
     command = [
         *(sys.executable, "-m", "jupyterlab", "--allow-root", "--no-browser"),
         *("--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0"),
-        *("--IdentityProvider.token=", f"--ServerApp.root_dir={folder}"),
+        f"--ServerApp.root_dir={folder}",
         *("--LabApp.expose_app_in_browser=True", "--JupyterNotebookApp.expose_app_in_browser=True"),
     ]
     log: list[str] = []
@@ -242,12 +244,13 @@ def jupyter(home: Path) -> Iterator[Server]:
             if "is running at" in line:
                 break
         late.cancel()
-        reader = threading.Thread(target=log.extend, args=(server.stdout,))  # nobody else empties the pipe
+        # Nobody else empties the pipe.
+        reader = threading.Thread(target=log.extend, args=(server.stdout,), daemon=True)
         reader.start()
         try:
             assert server.poll() is None, f"Jupyter did not start:\n{''.join(log)}"
-            yield Server(folder, f"http://127.0.0.1:{port}")
+            yield Server(folder, f"http://127.0.0.1:{port}", own["JUPYTER_TOKEN"])
         finally:
             server.terminate()  # its kernels end with it
             server.wait(30)
-            reader.join()
+            reader.join(30)

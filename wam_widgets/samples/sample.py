@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor
 
+from wam_widgets.transform import Grid
+
 __all__ = ["Sample"]
 
 
@@ -16,7 +18,8 @@ class Sample:
     """Short name, the key in its collection."""
 
     signal: Float[Tensor, "1 channel *space"]
-    """One item, float32, as `wam.explain` takes it; images are RGB in [0, 1], axes (item, channel, row, column)."""
+    """One item, float32, as `wam.explain` takes it; images are RGB in [0, 1], axes (item, channel, row, column), and
+    sounds are mono waveforms, axes (item, channel, time)."""
 
     target: int
     """Class expected of the model that belongs to this kind of signal, counted from 0."""
@@ -29,3 +32,9 @@ class Sample:
 
     licence: str
     """Terms under which the signal may be used."""
+
+    grid: Grid | None = None
+    """What the axes mean, for `wam.explain(..., grid=sample.grid)`: of sounds, steps in seconds. None: just samples."""
+
+    fundamental: float | None = None
+    """Pitch of a note in Hz; its harmonics are the multiples. None for what is no note."""
