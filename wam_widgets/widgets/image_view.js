@@ -113,7 +113,7 @@ const render = view(({ model, el, life }) => {
     legend.element.hidden = look === "image";
     if (look !== "image") {
       const colours = scale();
-      const signs = traits.get("kind") === "contribution" ? "red speaks for, blue against" : "red raises, blue lowers the score";
+      const signs = traits.get("kind") === "contribution" ? "right speaks for, left against" : "right raises, left lowers the score";
       const what = `${values.units[traits.get("per")]}${colours.signed ? `; ${signs}` : ""}`;
       const shownNow = look === "heatmap" ? [mixed()] : blocks().map(({ band, amounts }) => weighted(band, amounts));
       legend.show(colours, what, peakOf(shownNow));
