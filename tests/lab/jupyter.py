@@ -82,8 +82,9 @@ window.wam = {
 };
 """
 
-
-_PIXELS = """(canvas) => {
+#: What is on a canvas when the next frame has been drawn: what was set before is on it then.
+_PIXELS = """async (canvas) => {
+  for (let frame = 0; frame < 2; frame++) await new Promise(requestAnimationFrame);
   const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
   const colours = new Uint32Array(data.buffer);
   return [new Set(colours).size, String(colours.reduce((sum, each) => (Math.imul(sum, 31) + each) >>> 0, 7))];
