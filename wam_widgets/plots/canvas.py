@@ -167,5 +167,10 @@ def _see_through(cmap: Colormap) -> Colormap:
     """Return the colours with an opacity that grows with the value."""
     steps = np.linspace(0, 1, 256)
     colours = np.asarray(cmap(steps))
-    colours[:, 3] = 0.95 * np.minimum(steps / 0.7, 1) ** 0.8
+    colours[:, 3] = opacities(steps)
     return ListedColormap(colours)
+
+
+def opacities(strength: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how opaque a colour over a picture is, from 0 to 1: the weaker its value, from 0 to 1, the less."""
+    return 0.95 * np.minimum(strength / 0.7, 1) ** 0.8

@@ -89,11 +89,10 @@ const render = view(({ model, el, life }) => {
     heatmap: (/** @type {ImageData} */ { data }) =>
       paintOver(mixed(), values.photo, scale(), traits.get("opacity"), data),
     mosaic: (/** @type {ImageData} */ image) => {
-      for (const { shape, corner } of values.bands) {
-        paintBlock(new Float32Array(shape[0] * shape[1]), shape[1], corner, scale(), 0, image); // what is left out is zero
-      }
-      for (const { band, amounts } of blocks()) {
-        paintBlock(amounts, band.shape[1], band.corner, scale(), traits.get("weights")[band.scale], image);
+      const amounts = new Map(blocks().map((block) => [block.band, block.amounts]));
+      for (const band of values.bands) {
+        const drawn = amounts.get(band) ?? new Float32Array(band.shape[0] * band.shape[1]); // what is left out is zero
+        paintBlock(drawn, band.shape[1], band.corner, scale(), traits.get("weights")[band.scale], image);
       }
     },
     image: (/** @type {ImageData} */ { data }) => {
@@ -124,7 +123,7 @@ const render = view(({ model, el, life }) => {
 
   // --------------------------------------------------------------------------------------------------- what is read off
   const legend = colourBar();
-  const readout = reader(traits, () => ({ values, errors, shown: shown(), maps }));
+  const readout = reader(traits, () => ({ values, errors, shown: shown(), mixed }));
   const live = element("div", { class: "wam-unseen", role: "status" });
   const showCursor = life.everyFrame(() => {
     readout.show(hovered);
@@ -178,8 +177,9 @@ const render = view(({ model, el, life }) => {
   /** Take what is known of the errors of what is shown. */
   const takeErrors = () => {
     const sent = traits.get("_errors");
-    const { shares, intervals } = sent.shares ? sent : { shares: values.shares, intervals: null };
-    errors = sent.key === values.key && sent.error ? unpackErrors(sent) : null;
+    const theirs = sent.key === values.key && sent.error;
+    const { shares, intervals } = theirs ? sent : { shares: values.shares, intervals: null };
+    errors = theirs ? unpackErrors(sent) : null;
     for (const name of ["shown", "maps", "mixed", "blocks", "parts"]) kept.delete(name);
     values.scales.forEach((_, at) => sliders.note(at, shares && shareBar(shares[at], intervals?.[at] ?? null)));
     sliders.about.textContent = shares ? `Bars: share of the energy${intervals ? ", with 95 % intervals" : ""}.` : "";

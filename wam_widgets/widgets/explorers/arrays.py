@@ -6,6 +6,7 @@ Arrays travel as bytes, once; the browser spreads coefficients over the grid, si
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Any
 
 import matplotlib as mpl
@@ -15,8 +16,9 @@ from matplotlib.colors import Colormap
 from numpy.typing import ArrayLike, NDArray
 
 from wam_widgets.attribution import Explanation
+from wam_widgets.plots.canvas import opacities
 from wam_widgets.plots.mosaics import corners
-from wam_widgets.plots.planes import cells_of
+from wam_widgets.plots.planes import array_of, cells_of
 from wam_widgets.plots.words import (
     class_name,
     percent,
@@ -27,9 +29,10 @@ from wam_widgets.plots.words import (
     unit,
     what_is_explained,
 )
+from wam_widgets.transform import Coefficients
 from wam_widgets.transform.geometry import cells, positions
 from wam_widgets.transform.grid import dimensions
-from wam_widgets.transform.wavelet import coarser_size, find_wavelet
+from wam_widgets.transform.wavelet import find_wavelet
 from wam_widgets.widgets.image_view import DIVERGING, RATES, SEQUENTIAL
 
 #: Entries of a colour table, as in colours.js.
@@ -73,7 +76,9 @@ def signal_of(explanation: Explanation) -> dict[str, Any]:
     """
     signal = explanation.signal[0]
     painted = _painted(len(signal))
-    bands, axes, count = _bands(explanation)
+    photo, range_ = _display(signal)
+    coefficients = explanation.signal_coefficients()
+    bands, axes, count = _bands(coefficients)
     wavelet = None if explanation.wavelet is None else find_wavelet(explanation.wavelet)
     levels = [explanation.level, *range(explanation.level, 0, -1)]
     return {
@@ -87,14 +92,14 @@ def signal_of(explanation: Explanation) -> dict[str, Any]:
         "bands": bands,
         "axes": axes,
         "mosaic": [max(band["corner"][axis] + band["shape"][axis] for band in bands) for axis in (0, 1)],
-        "coefficients": _bytes(explanation.signal_coefficients().flatten()[0]),
+        "coefficients": _bytes(coefficients.flatten()[0]),
         "baseline": None
         if explanation.baseline is None
-        else _bytes(np.tensordot(painted, _array(explanation.baseline[0]), axes=1)),
+        else _bytes(np.tensordot(painted, array_of(explanation.baseline[0]), axes=1)),
         "filters": None if wavelet is None else {"low": wavelet.rec_lo, "high": wavelet.rec_hi},
-        "sizes": _sizes(explanation),
-        "photo": _photo(signal).tobytes(),
-        "range": list(_range(signal)),
+        "sizes": [list(explanation.size), *(list(_shape(detail)) for detail in reversed(coefficients.details))],
+        "photo": photo.tobytes(),
+        "range": range_,
         "painted": painted.tolist(),
         "grid": {
             "axes": [plain(name) for name in explanation.grid.axes],
@@ -155,7 +160,7 @@ def errors_of(explanation: Explanation, key: str) -> dict[str, Any]:
         "intervals": _finite(explanation.scale_share_intervals()[0]),
     }
     if explanation.aggregate == "mean":
-        rank = np.searchsorted(RATES, _array(explanation.lowest_rate().flatten()[0])).astype(np.uint8)
+        rank = np.searchsorted(RATES, array_of(explanation.lowest_rate().flatten()[0])).astype(np.uint8)
         errors |= {
             "rank": rank.tobytes(),
             "found": [int((rank <= index).sum()) for index in range(len(RATES))],
@@ -166,9 +171,10 @@ def errors_of(explanation: Explanation, key: str) -> dict[str, Any]:
 
 def item_of(explanation: Explanation) -> dict[str, Any]:
     """Return the title and a thumbnail, (row, column, RGBA) uint8, of an image."""
-    return {"title": what_is_explained(explanation, 0).split("\n")[0], **_thumbnail(_photo(explanation.signal[0]))}
+    return {"title": what_is_explained(explanation, 0).split("\n")[0], **_thumbnail(_display(explanation.signal[0])[0])}
 
 
+@cache
 def tables() -> dict[str, dict[str, bytes]]:
     """Return the colour tables, (step, red-green-blue-opacity) uint8: the weaker a value, the more transparent."""
     steps = np.linspace(0, 1, _STEPS)
@@ -178,19 +184,24 @@ def tables() -> dict[str, dict[str, bytes]]:
             # Dark is strong, as on paper, and warm colours speak for what is explained.
             turned = name not in _AS_THEY_ARE
             table = _colours(mpl.colormaps[f"{name}_r" if turned else name], steps)
-            table[:, 3] = np.round(255 * 0.95 * np.minimum(strength / 0.7, 1) ** 0.8)
+            table[:, 3] = np.round(255 * opacities(strength))
             made[kind][name] = table.tobytes()
     return made
 
 
-def _photo(signal: torch.Tensor) -> NDArray[np.uint8]:
-    """Return an image as a screen shows it, (row, column, red-green-blue-opacity)."""
-    low, high = _range(signal)
-    mixed = np.tensordot(_painted(len(signal)), _array(signal), axes=1)
+def _display(signal: torch.Tensor) -> tuple[NDArray[np.uint8], tuple[float, float]]:
+    """Return an image as a screen shows it, (row, column, red-green-blue-opacity), and what is black and white there.
+
+    That is 0 and 1, or the ends of a signal that leaves them.
+    """
+    mixed = np.tensordot(_painted(len(signal)), array_of(signal), axes=1)
+    finite = mixed[np.isfinite(mixed)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    low, high = (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)
     bright = np.clip(np.nan_to_num((mixed - low) / (high - low or 1.0), posinf=1, neginf=0), 0, 1)
     photo = np.full((*mixed.shape[1:], 4), 255, np.uint8)
     photo[..., :3] = np.round(255 * np.moveaxis(bright, 0, -1))
-    return photo
+    return photo, (low, high)
 
 
 def _painted(channels: int) -> NDArray[np.float64]:
@@ -198,29 +209,21 @@ def _painted(channels: int) -> NDArray[np.float64]:
     return np.eye(channels)[:3] if channels in {3, 4} else np.full((1, channels), 1 / channels)
 
 
-def _range(signal: torch.Tensor) -> tuple[float, float]:
-    """Return the values that are drawn as black and white: 0 and 1, or the ends of a signal that leaves them."""
-    mixed = np.tensordot(_painted(len(signal)), _array(signal), axes=1)
-    finite = mixed[np.isfinite(mixed)]
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
-    return (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)
-
-
-def _bands(explanation: Explanation) -> tuple[list[dict[str, Any]], dict[str, Any], int]:
+def _bands(coefficients: Coefficients) -> tuple[list[dict[str, Any]], dict[str, Any], int]:
     """Return what is to be known of every band, the axes that they lie along by name, and how many coefficients."""
     filters = {name: letters for letters, name in dimensions(2).orientations.items()}
-    template = explanation.attribution
-    places = corners(template)
+    size, wavelet = coefficients.size, coefficients.wavelet
+    places = corners(coefficients)
     bands, axes, start = [], {}, 0
-    for number, (scale, detail) in enumerate(template.by_scale()):
-        level = explanation.level if number == 0 else explanation.level + 1 - number
+    for number, (scale, detail) in enumerate(coefficients.by_scale()):
+        level = coefficients.level + 1 - max(number, 1)
         for orientation, band in detail.items():
             shape = tuple(band.shape[2:])
             kinds = filters.get(orientation, "aa")
-            names = [f"{size} {level} {kind}" for size, kind in zip(explanation.size, kinds, strict=True)]
-            for name, size, kind in zip(names, explanation.size, kinds, strict=True):
-                if explanation.wavelet is not None and name not in axes:
-                    axes[name] = _axis(size, explanation.wavelet, level, kind)
+            names = [f"{samples} {level} {kind}" for samples, kind in zip(size, kinds, strict=True)]
+            for name, samples, kind in zip(names, size, kinds, strict=True):
+                if wavelet is not None and name not in axes:
+                    axes[name] = _axis(samples, wavelet, level, kind)
             bands.append(
                 {
                     "scale": number,
@@ -250,14 +253,9 @@ def _axis(samples: int, wavelet: str, level: int, kind: str) -> dict[str, bytes]
     }
 
 
-def _sizes(explanation: Explanation) -> list[list[int]]:
-    """Return the size of the image, of what one decomposition leaves of it, and so on."""
-    sizes = [list(explanation.size)]
-    if explanation.wavelet is not None:
-        taps = find_wavelet(explanation.wavelet).dec_len
-        for _ in range(explanation.level):
-            sizes.append([coarser_size(samples, taps) for samples in sizes[-1]])
-    return sizes
+def _shape(detail: dict[str, torch.Tensor]) -> torch.Size:
+    """Return the rows and columns of a scale's bands, which are alike."""
+    return next(iter(detail.values())).shape[2:]
 
 
 def _predictions(explanation: Explanation) -> tuple[list[dict[str, Any]], str]:
@@ -309,16 +307,12 @@ def _colours(cmap: Colormap, steps: NDArray[np.float64]) -> NDArray[np.uint8]:
     return np.stack([np.round(255 * np.interp(steps, places, known[:, c])) for c in range(4)], axis=1).astype(np.uint8)
 
 
-def _array(values: torch.Tensor) -> NDArray[np.float64]:
-    return np.asarray(values.detach().double().cpu().numpy())
-
-
 def _bytes(values: torch.Tensor | ArrayLike) -> bytes:
     """Return numbers as float32; what isn't finite becomes zero, which a browser can add up."""
-    array = _array(values) if isinstance(values, torch.Tensor) else np.asarray(values)
+    array = array_of(values) if isinstance(values, torch.Tensor) else np.asarray(values)
     return np.clip(np.nan_to_num(array, posinf=0, neginf=0), -_LARGEST, _LARGEST).astype("<f4").tobytes()
 
 
 def _finite(values: torch.Tensor) -> Any:
     """Return nested lists that JSON can hold."""
-    return np.nan_to_num(_array(values)).tolist()
+    return np.nan_to_num(array_of(values)).tolist()

@@ -49,9 +49,6 @@ _SO_FAR = {"errorless": "Standard errors come when the run has ended."}
 #: What a page needs besides the settings, and what it begins without.
 _IN_A_PAGE, _NOT_IN_A_PAGE = ("_items", "_tables", "_rates"), {"_work": {}, "_note": "", "_problem": ""}
 
-#: Arguments of `explain` that belong to a method: a run repeats those of the last run of its method.
-_ITS_OWN = {"smoothgrad": ("noise", "precision", "aggregate"), "integrated_gradients": ("precision",)}
-
 #: Whose threads have to end before the interpreter does: torch doesn't survive being cut off.
 _OPEN: weakref.WeakSet[Explorer] = weakref.WeakSet()
 
@@ -278,8 +275,7 @@ class Explorer(Widget):
                 return
             source = self._source() if source is None else source
             self._settle(source)
-            seen = source.view(wavelet=self.wavelet, level=self.level, mode=self.mode)
-            self._shown = dataclasses.replace(seen, kind=self.kind)
+            self._shown = self._seen(source, self.wavelet)
             self._drawing += 1
             key = str(self._drawing)
             with self.hold_sync():
@@ -393,16 +389,18 @@ class Explorer(Widget):
 
     def _drawn(self, item: int, wavelet: str | None) -> dict[str, Any]:
         """Return what an item looks like in a wavelet."""
-        source, level, key = self._source(item), self._level_for(wavelet), f"{item} {wavelet}"
-        seen = source.view(wavelet=wavelet, level=level, mode=self.mode)
-        seen = dataclasses.replace(seen, kind=self.kind if self.kind in _kinds(source) else source.kind)
-        values = self._values_of(seen, key) | {"item": item}
+        seen, key = self._seen(self._source(item), wavelet), f"{item} {wavelet}"
         return {
-            "level": level,
+            "level": self._level_for(wavelet),
             "_signal": self._signal_of(seen),
-            "_values": values,
+            "_values": self._values_of(seen, key) | {"item": item},
             "_errors": self._errors_of(seen, key),
         }
+
+    def _seen(self, source: Explanation, wavelet: str | None) -> Explanation:
+        """Return an explanation as the settings see it, in a wavelet."""
+        seen = source.view(wavelet=wavelet, level=self._level_for(wavelet), mode=self.mode)
+        return dataclasses.replace(seen, kind=self.kind) if self.kind in _kinds(source) else seen
 
     # ------------------------------------------------------------------------------------------ what the model is asked
 
@@ -491,13 +489,13 @@ def _explained(explanation: Explanation) -> tuple[int | None, int | None]:
 
 
 def _arguments_of(explanation: Explanation) -> dict[str, Any]:
-    """Return the arguments of `explain` that belong to the method, as they were."""
-    found = {
-        "noise": explanation.settings.get("noise") or None,
-        "precision": explanation.settings.get("precision"),
-        "aggregate": explanation.aggregate,
-    }
-    return {name: found[name] for name in _ITS_OWN.get(explanation.method, ())}
+    """Return the arguments of `explain` that the next run of the same method repeats."""
+    if explanation.method == "saliency":
+        return {}
+    precision = {"precision": explanation.settings.get("precision")}
+    if explanation.method == "integrated_gradients":
+        return precision
+    return precision | {"noise": explanation.settings.get("noise") or None, "aggregate": explanation.aggregate}
 
 
 def _kinds(explanation: Explanation) -> tuple[Kind, ...]:

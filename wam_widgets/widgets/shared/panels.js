@@ -1,5 +1,6 @@
 // @ts-check
 // The groups of controls that every explorer has: noise, wavelet, questions to the model, items.
+import { numbers } from "./arrays.js";
 import { percent } from "./colours.js";
 import { check, pick, slide } from "./controls.js";
 import { element } from "./view.js";
@@ -197,7 +198,7 @@ export function items({ life, model, set }) {
     strip.replaceChildren(
       ...model.get("_items").map((/** @type {any} */ { title, size, photo }, /** @type {number} */ at) => {
         const canvas = element("canvas", { width: size[1], height: size[0], "aria-hidden": "true" });
-        const pixels = new Uint8ClampedArray(photo.buffer.slice(photo.byteOffset, photo.byteOffset + photo.byteLength));
+        const pixels = numbers(photo, Uint8ClampedArray);
         canvas.getContext("2d")?.putImageData(new ImageData(pixels, size[1], size[0]), 0, 0);
         return element("button", { type: "button", "data-item": at, title }, canvas, element("span", {}, title));
       }),

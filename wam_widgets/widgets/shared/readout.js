@@ -32,7 +32,7 @@ function coefficientAt(band, [y, x]) {
 /**
  * @param {import("./view.js").Model<any>} traits
  * @param {() => {values: Values, errors: import("./arrays.js").Errors | null,
- *   shown: import("./arrays.js").Shown, maps: () => Float32Array[]}} current
+ *   shown: import("./arrays.js").Shown, mixed: () => Float32Array}} current
  */
 export function reader(traits, current) {
   const where = element("div", {});
@@ -69,7 +69,7 @@ export function reader(traits, current) {
     toImage,
     /** Show what is at a pixel of the canvas, or at the cursor. @param {Pixel | null} pixel */
     show(pixel) {
-      const { values, errors, maps, shown } = current();
+      const { values, errors, mixed, shown } = current();
       const at = /** @type {Pixel} */ (pixel ? toImage(pixel) : traits.get("cursor"));
       scroll.hidden = !at.length;
       if (!at.length) {
@@ -79,9 +79,8 @@ export function reader(traits, current) {
       }
       const { axes, spacing, units } = values.grid;
       const place = [1, 0].map((axis) => `${axes[axis]} ${written(at[axis] * spacing[axis])} ${units[axis]}`).join(", ");
-      const weights = traits.get("weights");
       const heat = traits.get("look") === "heatmap"
-        ? `, heat map ${written(maps().reduce((sum, map, k) => sum + weights[k] * map[at[0] * values.size[1] + at[1]], 0))}`
+        ? `, heat map ${written(mixed()[at[0] * values.size[1] + at[1]])}`
         : "";
       const sums = values.channels > 1 ? ", summed over channels" : "";
       const plain = shown.attribution === values.attribution;

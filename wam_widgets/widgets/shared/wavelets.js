@@ -68,7 +68,7 @@ export function spread(values, { shape: [rows, columns], rows: down, columns: ac
  * @returns {Float32Array} the image, row by row
  */
 export function synthesise(bands, sizes, level, { low, high }) {
-  let { approximation } = Object.fromEntries(bands);
+  let approximation = /** @type {Float32Array} */ (bands.get("approximation"));
   for (let step = level; step > 0; step--) {
     const [rows, columns] = sizes[step];
     const [tall, wide] = sizes[step - 1];
