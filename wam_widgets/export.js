@@ -48,8 +48,8 @@ class PageModel {
     const found = this.shelf.find((each) => fits(each, this.state));
     if (!found || found._values === this.state._values) return;
     const scales = found._signal.scales.length;
-    const weights = this.state.weights.length === scales ? this.state.weights : Array(scales).fill(1);
-    this.update({ ...found, weights });
+    const perScale = ["weights", "gains"].filter((name) => name in this.state && this.state[name].length !== scales);
+    this.update({ ...found, ...Object.fromEntries(perScale.map((name) => [name, Array(scales).fill(1)])) });
   }
 
   /** @param {string} event @param {(...args: any[]) => void} listener */

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Locator, expect
 
 import wam_widgets as wam
 from wam_widgets.plots.words import percent
-from wam_widgets.widgets.image_view import DIVERGING, RATES, SEQUENTIAL
+from wam_widgets.widgets.view import DIVERGING, RATES, SEQUENTIAL
 
 from .expected import Settings, picture
 from .explanations import explained

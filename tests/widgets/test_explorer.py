@@ -10,8 +10,8 @@ from torch.testing import assert_close
 
 import wam_widgets as wam
 from wam_widgets.attribution.explanation import Kind, Method
-from wam_widgets.widgets.explorers import arrays, bundle, worker
-from wam_widgets.widgets.image_view import RATES
+from wam_widgets.widgets.explorers import arrays, bundle, image, worker
+from wam_widgets.widgets.view import RATES
 
 from .cases import Counting, explanation
 
@@ -36,7 +36,7 @@ def test_the_browser_gets_the_numbers_of_the_explanation(wavelet: str | None) ->
     given = explanation(13, 18, wavelet=wavelet)
     sent = arrays.values_of(given, "key")
     assert_close(floats(sent["attribution"]), given.attribution.flatten().flatten())
-    assert_close(floats(arrays.signal_of(given)["coefficients"]), given.signal_coefficients().flatten().flatten())
+    assert_close(floats(image.picture_of(given)["coefficients"]), given.signal_coefficients().flatten().flatten())
     errors = arrays.errors_of(given, "key")
     assert_close(floats(errors["error"]), given.standard_error(channel_sums=True).flatten().flatten())
     assert_close(floats(errors["denoised"]), given.denoised().attribution.flatten().flatten())
@@ -411,7 +411,7 @@ def test_errors_that_cannot_be_found_are_said_to_be_so(monkeypatch: pytest.Monke
     def fail(*_: object) -> dict[str, Any]:
         raise MemoryError("too little")
 
-    monkeypatch.setattr("wam_widgets.widgets.explorers.image.errors_of", fail)
+    monkeypatch.setattr("wam_widgets.widgets.explorers.explorer.errors_of", fail)
     view = wam.ImageExplorer(explanation())
     view.wait()
     assert view._errors["failed"]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from wam_widgets import ImageExplorer, ScaleSliders
-from wam_widgets.widgets.image_view import RATES
+from wam_widgets.widgets.view import RATES
 
 from .cases import explanation
 

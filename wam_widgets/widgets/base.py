@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 import anywidget
 import traitlets
@@ -86,6 +86,7 @@ class Widget(anywidget.AnyWidget):
         "", help="What went wrong in the kernel, as it is shown under the widget; empty if nothing."
     ).tag(sync=True)
 
+    per_scale: ClassVar[str] = "weights"  # the trait that has a number per scale
     _arguments: tuple[str, ...] = ()  # what the constructor takes besides settings
     _failed = ""  # what the problem that is shown came from
     _own_layout: Any = None  # the layout that came with the widget, if the caller brought none
@@ -148,8 +149,8 @@ class Widget(anywidget.AnyWidget):
             try:
                 super().set_state(sync_data)
             except Exception:
-                # Two linked views with different numbers of scales would send their weights back for ever.
-                self.send_state([name for name in sync_data if name != "weights"])
+                # Two linked views with different numbers of scales would send theirs back for ever.
+                self.send_state([name for name in sync_data if name != self.per_scale])
                 raise
 
     def __repr__(self) -> str:

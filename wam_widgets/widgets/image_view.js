@@ -1,7 +1,8 @@
 // @ts-check
-import { mix, numbers, Shown, unpack, unpackErrors } from "./shared/arrays.js";
+import { mix, numbers, unpackErrors } from "./shared/arrays.js";
 import { colourBar, limitOf, paintBlock, paintImage, paintOver, peakOf, percent } from "./shared/colours.js";
 import { check, manyOf, pick, radios, slide } from "./shared/controls.js";
+import { ShownImage, unpackImage } from "./shared/images.js";
 import { box, classes, items, needKernel, noise, question, shareBar, wavelet } from "./shared/panels.js";
 import { drawMarks, reader } from "./shared/readout.js";
 import { scaleSliders } from "./shared/sliders.js";
@@ -9,7 +10,7 @@ import { stage } from "./shared/stage.js";
 import { element, view } from "./shared/view.js";
 
 /**
- * @typedef {import("./shared/arrays.js").Values} Values
+ * @typedef {import("./shared/images.js").ImageValues} Values
  * @typedef {import("./shared/arrays.js").Errors} Errors
  * @typedef {import("./shared/view.js").Model<any>} Traits  those of image_view.py and explorers/image.py
  */
@@ -42,14 +43,14 @@ const render = view(({ model, el, life }) => {
   };
 
   // ----------------------------------------------------------------------------------------------------- what is drawn
-  const shown = () => remember("shown", SHOWN, () => new Shown(values, errors, traits));
+  const shown = () => remember("shown", SHOWN, () => new ShownImage(values, errors, traits));
   const maps = () => remember("maps", [...SHOWN, "per"], () => shown().maps(traits.get("per")));
   const blocks = () =>
     remember("blocks", [...SHOWN, "per"], () => shown().bands.map((band) => shown().block(band, traits.get("per"))));
   const parts = () => remember("parts", ["orientations", "significant", "rate"], () => shown().parts());
   const empty = () => new Float32Array(values.size[0] * values.size[1]);
   const mixed = () => remember("mixed", [...SHOWN, "per", "weights"], () => mix(maps(), traits.get("weights"), empty()));
-  /** @param {import("./shared/wavelets.js").Band} band @param {Float32Array} amounts */
+  /** @param {import("./shared/wavelets.js").ImageBand} band @param {Float32Array} amounts */
   const weighted = (band, amounts) => {
     const weight = traits.get("weights")[band.scale];
     return weight === 1 ? amounts : amounts.map((each) => each * weight);
@@ -58,7 +59,7 @@ const render = view(({ model, el, life }) => {
   /** The end of the colour scale where nothing is hidden, shrunken or weighted: what such changes take away shows. */
   const automatic = () =>
     remember("limit", ["look", "signed", "per"], () => {
-      const plain = new Shown(values, null, traits, values.bands);
+      const plain = new ShownImage(values, null, traits, values.bands);
       const per = traits.get("per");
       if (traits.get("look") === "mosaic") return limitOf(plain.bands.map((band) => plain.block(band, per).amounts));
       return limitOf([mix(plain.maps(per), [], empty())]);
@@ -96,7 +97,7 @@ const render = view(({ model, el, life }) => {
       }
     },
     image: (/** @type {ImageData} */ { data }) => {
-      const channels = values.painted.map((_, channel) => {
+      const channels = values.mixture.map((_, channel) => {
         const into = empty();
         if (values.baseline) into.set(values.baseline.subarray(channel * into.length, (channel + 1) * into.length));
         return mix(parts().map((each) => each[channel]), traits.get("weights"), into);
@@ -188,7 +189,7 @@ const render = view(({ model, el, life }) => {
     picture.pane.classList.toggle("wam-late", Boolean(late));
   };
   life.follow(traits, ["_values"], () => {
-    values = unpack({ ...traits.get("_signal"), ...traits.get("_values") });
+    values = unpackImage({ ...traits.get("_signal"), ...traits.get("_values") });
     kept.clear();
     const scales = values.scales.map((each) => each.name).join();
     if (scales !== known) sliders.rebuild();

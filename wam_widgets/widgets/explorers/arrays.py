@@ -1,4 +1,4 @@
-"""An explanation of images as the arrays that a browser draws: coefficients, errors, and where everything sits.
+"""An explanation as the arrays that a browser draws: attributions, errors, colours.
 
 Arrays travel as bytes, once; the browser spreads coefficients over the grid, since that is where it takes less.
 """
@@ -17,8 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from wam_widgets.attribution import Explanation
 from wam_widgets.plots.canvas import opacities
-from wam_widgets.plots.mosaics import corners
-from wam_widgets.plots.planes import array_of, cells_of
+from wam_widgets.plots.planes import array_of
 from wam_widgets.plots.words import (
     class_name,
     percent,
@@ -30,10 +29,8 @@ from wam_widgets.plots.words import (
     what_is_explained,
 )
 from wam_widgets.transform import Coefficients
-from wam_widgets.transform.geometry import cells, positions
-from wam_widgets.transform.grid import dimensions
 from wam_widgets.transform.wavelet import find_wavelet
-from wam_widgets.widgets.image_view import DIVERGING, RATES, SEQUENTIAL
+from wam_widgets.widgets.view import DIVERGING, RATES, SEQUENTIAL
 
 #: Entries of a colour table, as in colours.js.
 _STEPS = 1024
@@ -57,50 +54,42 @@ _ERRORLESS = {
 }
 
 
-def signal_of(explanation: Explanation) -> dict[str, Any]:
-    """Return the arrays of an image that the image and the wavelet decide, but not the passes.
+def signal_of(explanation: Explanation, coefficients: Coefficients, mixture: NDArray[np.float64]) -> dict[str, Any]:
+    """Return the arrays of one item that the signal and the wavelet decide, but not the passes.
 
     Parameters
     ----------
     explanation : Explanation
-        Of one image, in the wavelet to be shown.
+        Of one item, in the wavelet to be shown.
+    coefficients : Coefficients
+        The signal's, from `Explanation.signal_coefficients`.
+    mixture : float array, shape (output, channel)
+        What channels are mixed into, to be painted or heard.
 
     Returns
     -------
     dict
-        What the browser unpacks (shared/arrays.js). `coefficients`, (channel, n) float32, are the signal's, in the
-        order of `Coefficients.bands`; a band begins at `start`, and at row and column `corner` in the mosaic. `axes`
-        has the tilings that the bands' `rows` and `columns` name (shared/wavelets.js). `sizes` are those of the image,
-        of what one decomposition leaves of it, and so on; `filters` those of the synthesis. `photo` is (row, column,
-        RGBA) uint8; `painted` mixes channels into what a screen shows, with black and white at `range`.
+        What the browser unpacks (shared/arrays.js). `coefficients`, (channel, n) float32, in the order of
+        `Coefficients.bands`; `sizes` of the signal, of what one decomposition leaves of it, and so on; `filters` of
+        the synthesis; `baseline`, (output, sample) float32, what the coefficients are a difference from.
     """
-    signal = explanation.signal[0]
-    painted = _painted(len(signal))
-    photo, range_ = _display(signal)
-    coefficients = explanation.signal_coefficients()
-    bands, axes, count = _bands(coefficients)
     wavelet = None if explanation.wavelet is None else find_wavelet(explanation.wavelet)
+    flat = coefficients.flatten()[0]
     levels = [explanation.level, *range(explanation.level, 0, -1)]
     return {
         "size": list(explanation.size),
-        "channels": len(signal),
-        "count": count,
+        "channels": flat.shape[0],
+        "count": flat.shape[1],
         "scales": [
-            {"name": name, "cell": size, "level": level}
-            for name, size, level in zip(scale_words(explanation), cells_of(explanation), levels, strict=False)
+            {"name": name, "level": level} for name, level in zip(scale_words(explanation), levels, strict=False)
         ],
-        "bands": bands,
-        "axes": axes,
-        "mosaic": [max(band["corner"][axis] + band["shape"][axis] for band in bands) for axis in (0, 1)],
-        "coefficients": _bytes(coefficients.flatten()[0]),
+        "coefficients": to_bytes(flat),
         "baseline": None
         if explanation.baseline is None
-        else _bytes(np.tensordot(painted, array_of(explanation.baseline[0]), axes=1)),
+        else to_bytes(np.tensordot(mixture, array_of(explanation.baseline[0]), axes=1)),
         "filters": None if wavelet is None else {"low": wavelet.rec_lo, "high": wavelet.rec_hi},
-        "sizes": [list(explanation.size), *(list(_shape(detail)) for detail in reversed(coefficients.details))],
-        "photo": photo.tobytes(),
-        "range": range_,
-        "painted": painted.tolist(),
+        "sizes": [list(explanation.size), *(list(shape_of(detail)) for detail in reversed(coefficients.details))],
+        "mixture": mixture.tolist(),
         "grid": {
             "axes": [plain(name) for name in explanation.grid.axes],
             "spacing": list(explanation.grid.spacing),
@@ -109,13 +98,18 @@ def signal_of(explanation: Explanation) -> dict[str, Any]:
     }
 
 
+def shape_of(detail: dict[str, torch.Tensor]) -> torch.Size:
+    """Return the size of a scale's bands, which are alike."""
+    return next(iter(detail.values())).shape[2:]
+
+
 def values_of(explanation: Explanation, key: str) -> dict[str, Any]:
-    """Return what the passes found of an image: all but the errors, which take longer.
+    """Return what the passes found of one item: all but the errors, which take longer.
 
     Parameters
     ----------
     explanation : Explanation
-        Of one image, in the wavelet to be shown.
+        Of one item, in the wavelet to be shown.
     key : str
         A name, so that errors find their values.
 
@@ -128,10 +122,10 @@ def values_of(explanation: Explanation, key: str) -> dict[str, Any]:
     predictions, how = _predictions(explanation)
     return {
         "key": key,
-        "attribution": _bytes(explanation.attribution.flatten()[0]),
+        "attribution": to_bytes(explanation.attribution.flatten()[0]),
         "units": {per: unit(explanation, per) for per in ("cell", "sample")},
         "signable": explanation.aggregate == "mean",
-        "shares": None if explanation.has_errors else _finite(explanation.scale_shares()[0]),
+        "shares": None if explanation.has_errors else to_lists(explanation.scale_shares()[0]),
         "title": what_is_explained(explanation, 0).replace("\n", "; "),
         "subtitle": " · ".join([seen_as(explanation), *_gap(explanation)]),
         "predictions": predictions,
@@ -141,7 +135,7 @@ def values_of(explanation: Explanation, key: str) -> dict[str, Any]:
 
 
 def errors_of(explanation: Explanation, key: str) -> dict[str, Any]:
-    """Return what is known of the errors of an image; nothing where there are none.
+    """Return what is known of the errors of one item; nothing where there are none.
 
     Returns
     -------
@@ -155,23 +149,18 @@ def errors_of(explanation: Explanation, key: str) -> dict[str, Any]:
         return {}
     errors: dict[str, Any] = {
         "key": key,
-        "error": _bytes(explanation.standard_error(channel_sums=True).flatten()[0, 0]),
-        "shares": _finite(explanation.scale_shares()[0]),
-        "intervals": _finite(explanation.scale_share_intervals()[0]),
+        "error": to_bytes(explanation.standard_error(channel_sums=True).flatten()[0, 0]),
+        "shares": to_lists(explanation.scale_shares()[0]),
+        "intervals": to_lists(explanation.scale_share_intervals()[0]),
     }
     if explanation.aggregate == "mean":
         rank = np.searchsorted(RATES, array_of(explanation.lowest_rate().flatten()[0])).astype(np.uint8)
         errors |= {
             "rank": rank.tobytes(),
             "found": [int((rank <= index).sum()) for index in range(len(RATES))],
-            "denoised": _bytes(explanation.denoised().attribution.flatten()[0]),
+            "denoised": to_bytes(explanation.denoised().attribution.flatten()[0]),
         }
     return errors
-
-
-def item_of(explanation: Explanation) -> dict[str, Any]:
-    """Return the title and a thumbnail, (row, column, RGBA) uint8, of an image."""
-    return {"title": what_is_explained(explanation, 0).split("\n")[0], **_thumbnail(_display(explanation.signal[0])[0])}
 
 
 @cache
@@ -187,75 +176,6 @@ def tables() -> dict[str, dict[str, bytes]]:
             table[:, 3] = np.round(255 * opacities(strength))
             made[kind][name] = table.tobytes()
     return made
-
-
-def _display(signal: torch.Tensor) -> tuple[NDArray[np.uint8], tuple[float, float]]:
-    """Return an image as a screen shows it, (row, column, red-green-blue-opacity), and what is black and white there.
-
-    That is 0 and 1, or the ends of a signal that leaves them.
-    """
-    mixed = np.tensordot(_painted(len(signal)), array_of(signal), axes=1)
-    finite = mixed[np.isfinite(mixed)]
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
-    low, high = (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)
-    bright = np.clip(np.nan_to_num((mixed - low) / (high - low or 1.0), posinf=1, neginf=0), 0, 1)
-    photo = np.full((*mixed.shape[1:], 4), 255, np.uint8)
-    photo[..., :3] = np.round(255 * np.moveaxis(bright, 0, -1))
-    return photo, (low, high)
-
-
-def _painted(channels: int) -> NDArray[np.float64]:
-    """Return what each painted channel is made of: three of three or four are colours, others are averaged to grey."""
-    return np.eye(channels)[:3] if channels in {3, 4} else np.full((1, channels), 1 / channels)
-
-
-def _bands(coefficients: Coefficients) -> tuple[list[dict[str, Any]], dict[str, Any], int]:
-    """Return what is to be known of every band, the axes that they lie along by name, and how many coefficients."""
-    filters = {name: letters for letters, name in dimensions(2).orientations.items()}
-    size, wavelet = coefficients.size, coefficients.wavelet
-    places = corners(coefficients)
-    bands, axes, start = [], {}, 0
-    for number, (scale, detail) in enumerate(coefficients.by_scale()):
-        level = coefficients.level + 1 - max(number, 1)
-        for orientation, band in detail.items():
-            shape = tuple(band.shape[2:])
-            kinds = filters.get(orientation, "aa")
-            names = [f"{samples} {level} {kind}" for samples, kind in zip(size, kinds, strict=True)]
-            for name, samples, kind in zip(names, size, kinds, strict=True):
-                if wavelet is not None and name not in axes:
-                    axes[name] = _axis(samples, wavelet, level, kind)
-            bands.append(
-                {
-                    "scale": number,
-                    "orientation": orientation,
-                    "shape": list(shape),
-                    "start": start,
-                    "corner": list(places[scale, orientation]),
-                    "rows": names[0],
-                    "columns": names[1],
-                }
-            )
-            start += math.prod(shape)
-    return bands, axes, start
-
-
-def _axis(samples: int, wavelet: str, level: int, kind: str) -> dict[str, bytes]:
-    """Return the tiling of an axis (see `Axis` in shared/wavelets.js)."""
-    tiling = cells(samples, wavelet, level, kind)
-    first, share = tiling.overlaps()
-    return {
-        "tile": tiling.tile.astype(np.uint16).tobytes(),
-        "width": _bytes(np.diff(tiling.edges)),
-        "first": first.astype(np.uint16).tobytes(),
-        "share": _bytes(share),
-        "at": (np.searchsorted(tiling.edges, np.arange(samples), side="right") - 1).astype(np.uint16).tobytes(),
-        "place": _bytes(positions(samples, wavelet, level, kind)),
-    }
-
-
-def _shape(detail: dict[str, torch.Tensor]) -> torch.Size:
-    """Return the rows and columns of a scale's bands, which are alike."""
-    return next(iter(detail.values())).shape[2:]
 
 
 def _predictions(explanation: Explanation) -> tuple[list[dict[str, Any]], str]:
@@ -291,10 +211,10 @@ def _errorless(explanation: Explanation) -> str:
     return _ERRORLESS[explanation.method]
 
 
-def _thumbnail(photo: NDArray[np.uint8]) -> dict[str, Any]:
-    """Return a small picture: the mean of blocks of pixels."""
-    step = math.ceil(max(photo.shape[:2]) / _THUMBNAIL)
-    small = photo[: photo.shape[0] // step * step or None, : photo.shape[1] // step * step or None]
+def thumbnail(picture: NDArray[np.uint8]) -> dict[str, Any]:
+    """Return a small picture, (row, column, RGBA) uint8: the mean of blocks of pixels."""
+    step = math.ceil(max(picture.shape[:2]) / _THUMBNAIL)
+    small = picture[: picture.shape[0] // step * step or None, : picture.shape[1] // step * step or None]
     rows, columns = max(small.shape[0] // step, 1), max(small.shape[1] // step, 1)
     blocks = small[: rows * step, : columns * step].reshape(rows, -1, columns, small.shape[1] // columns, 4)
     return {"size": [rows, columns], "photo": blocks.mean((1, 3)).round().astype(np.uint8).tobytes()}
@@ -307,12 +227,12 @@ def _colours(cmap: Colormap, steps: NDArray[np.float64]) -> NDArray[np.uint8]:
     return np.stack([np.round(255 * np.interp(steps, places, known[:, c])) for c in range(4)], axis=1).astype(np.uint8)
 
 
-def _bytes(values: torch.Tensor | ArrayLike) -> bytes:
+def to_bytes(values: torch.Tensor | ArrayLike) -> bytes:
     """Return numbers as float32; what isn't finite becomes zero, which a browser can add up."""
     array = array_of(values) if isinstance(values, torch.Tensor) else np.asarray(values)
     return np.clip(np.nan_to_num(array, posinf=0, neginf=0), -_LARGEST, _LARGEST).astype("<f4").tobytes()
 
 
-def _finite(values: torch.Tensor) -> Any:
+def to_lists(values: torch.Tensor) -> Any:
     """Return nested lists that JSON can hold."""
     return np.nan_to_num(array_of(values)).tolist()

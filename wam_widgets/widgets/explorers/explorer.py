@@ -23,9 +23,11 @@ from wam_widgets.attribution.progress import Progress
 from wam_widgets.plots import glance
 from wam_widgets.plots.words import METHODS, class_name, plain
 from wam_widgets.transform.wavelet import Mode, deepest_level, find_wavelet, require_level, require_mode
-from wam_widgets.widgets.base import Checked, Widget
+from wam_widgets.widgets.base import Checked
 from wam_widgets.widgets.settings import one_of, whole
+from wam_widgets.widgets.view import View
 
+from .arrays import errors_of, tables, values_of
 from .worker import Worker
 
 #: Passes that `run` makes at most, and where nothing else is known.
@@ -53,20 +55,13 @@ _IN_A_PAGE, _NOT_IN_A_PAGE = ("_items", "_tables", "_rates"), {"_work": {}, "_no
 _OPEN: weakref.WeakSet[Explorer] = weakref.WeakSet()
 
 
-class Explorer(Widget):
+class Explorer(View):
     """An explanation behind a view. Subclasses say what arrays the view draws, and from which explanations."""
 
     _opened = _closed = False
     _arguments = ("model",)
 
-    # Traits of the view
-    item: Any
     look: Any
-    weights: Any
-    _signal: Any
-    _values: Any
-    _errors: Any
-    _items: Any
 
     # -------------------------------------------------------------------------------------------------- what is allowed
 
@@ -146,6 +141,7 @@ class Explorer(Widget):
         for name in _SEEN_BY:
             if name in settings:
                 setattr(self, name, settings.pop(name))
+        self._tables = tables()
         self._settling = False
         _OPEN.add(self)  # from now on there are threads
         self._draw()
@@ -170,14 +166,6 @@ class Explorer(Widget):
 
     def _signal_of(self, explanation: Explanation) -> dict[str, Any]:
         """Return the arrays of one item that its signal and the wavelet decide, but not the passes."""
-        raise NotImplementedError
-
-    def _values_of(self, explanation: Explanation, key: str) -> dict[str, Any]:
-        """Return the arrays of one item that the passes decide."""
-        raise NotImplementedError
-
-    def _errors_of(self, explanation: Explanation, key: str) -> dict[str, Any]:
-        """Return what is known of their errors."""
         raise NotImplementedError
 
     # ------------------------------------------------------------------------------------------------- for Python users
@@ -280,11 +268,11 @@ class Explorer(Widget):
             key = str(self._drawing)
             with self.hold_sync():
                 self._signal = self._signal_of(self._shown)  # what is equal is not sent again
-                values = self._values_of(self._shown, key) | {"item": self.item}
+                values = values_of(self._shown, key) | {"item": self.item}
                 self._values, self._errors = values | (_SO_FAR if so_far else {}), {}
                 self._choices = self._offered(source)
-                if len(self.weights) != len(self._shown.scales):
-                    self.weights = [1.0] * len(self._shown.scales)
+                if len(getattr(self, self.per_scale)) != len(self._shown.scales):
+                    setattr(self, self.per_scale, [1.0] * len(self._shown.scales))
             if self._shown.has_errors and not so_far:
                 finder = threading.Thread(target=self._find_errors, args=(key, self._shown), daemon=True)
                 self._finding = [*(each for each in self._finding if each.is_alive()), finder]
@@ -303,7 +291,7 @@ class Explorer(Widget):
                 return
             errors: dict[str, Any] = {"key": key, "failed": True}
             with self._shown_if_it_fails("finding errors"):
-                errors = self._errors_of(explanation, key)
+                errors = errors_of(explanation, key)
             with self._one_at_a_time:
                 if key == str(self._drawing):
                     self._errors = errors
@@ -393,8 +381,8 @@ class Explorer(Widget):
         return {
             "level": self._level_for(wavelet),
             "_signal": self._signal_of(seen),
-            "_values": self._values_of(seen, key) | {"item": item},
-            "_errors": self._errors_of(seen, key),
+            "_values": values_of(seen, key) | {"item": item},
+            "_errors": errors_of(seen, key),
         }
 
     def _seen(self, source: Explanation, wavelet: str | None) -> Explanation:

@@ -5,15 +5,21 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+import torch
 import traitlets
+from numpy.typing import NDArray
 
 from wam_widgets.attribution import Explanation
-from wam_widgets.attribution.passes import Model
-from wam_widgets.plots.words import usual_per
+from wam_widgets.plots.mosaics import corners
+from wam_widgets.plots.planes import array_of, cells_of
+from wam_widgets.plots.words import usual_per, what_is_explained
+from wam_widgets.transform import Coefficients
+from wam_widgets.transform.geometry import cells, positions
 from wam_widgets.transform.grid import dimensions
 from wam_widgets.widgets.image_view import ImageView
 
-from .arrays import errors_of, item_of, signal_of, tables, values_of
+from .arrays import signal_of, thumbnail, to_bytes
 from .explorer import Explorer
 
 #: Pixels of an image; more would make a page that hardly opens. And of a side: browsers draw no larger canvas.
@@ -55,10 +61,6 @@ class ImageExplorer(Explorer, ImageView):
         explorer.run()
     """
 
-    def __init__(self, explanation: Explanation, *, model: Model | None = None, **settings: Any) -> None:
-        super().__init__(explanation, model=model, **settings)
-        self._tables = tables()
-
     @traitlets.observe("kind")
     def _refer(self, _: object) -> None:
         """Let amounts refer to what makes scales comparable, as in figures."""
@@ -68,16 +70,11 @@ class ImageExplorer(Explorer, ImageView):
         return require_image(explanation)
 
     def _item_of(self, explanation: Explanation) -> dict[str, Any]:
-        return item_of(explanation)
+        title = what_is_explained(explanation, 0).split("\n")[0]
+        return {"title": title, **thumbnail(_display(explanation.signal[0])[0])}
 
     def _signal_of(self, explanation: Explanation) -> dict[str, Any]:
-        return signal_of(explanation)
-
-    def _values_of(self, explanation: Explanation, key: str) -> dict[str, Any]:
-        return values_of(explanation, key)
-
-    def _errors_of(self, explanation: Explanation, key: str) -> dict[str, Any]:
-        return errors_of(explanation, key)
+        return picture_of(explanation)
 
 
 def require_image(explanation: object) -> Explanation:
@@ -104,3 +101,97 @@ def require_image(explanation: object) -> Explanation:
             f"scale_factor={math.floor(1000 * factor) / 1000}, mode='area')`."
         )
     return explanation
+
+
+def picture_of(explanation: Explanation) -> dict[str, Any]:
+    """Return the arrays of an image that the image and the wavelet decide, but not the passes.
+
+    Parameters
+    ----------
+    explanation : Explanation
+        Of one image, in the wavelet to be shown.
+
+    Returns
+    -------
+    dict
+        As `arrays.signal_of`, with what the browser needs of images (shared/images.js): a band begins at `start` among
+        the coefficients, and at row and column `corner` in the mosaic. `axes` has the tilings that the bands' `rows`
+        and `columns` name (shared/wavelets.js); `cells` the pixels of each scale's cells. `photo` is (row, column,
+        RGBA) uint8, with black and white at `range`.
+    """
+    signal = explanation.signal[0]
+    photo, range_ = _display(signal)
+    coefficients = explanation.signal_coefficients()
+    bands, axes = _bands(coefficients)
+    return signal_of(explanation, coefficients, _painted(len(signal))) | {
+        "cells": cells_of(explanation),
+        "bands": bands,
+        "axes": axes,
+        "mosaic": [max(band["corner"][axis] + band["shape"][axis] for band in bands) for axis in (0, 1)],
+        "photo": photo.tobytes(),
+        "range": range_,
+    }
+
+
+def _display(signal: torch.Tensor) -> tuple[NDArray[np.uint8], tuple[float, float]]:
+    """Return an image as a screen shows it, (row, column, red-green-blue-opacity), and what is black and white there.
+
+    That is 0 and 1, or the ends of a signal that leaves them.
+    """
+    mixed = np.tensordot(_painted(len(signal)), array_of(signal), axes=1)
+    finite = mixed[np.isfinite(mixed)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    low, high = (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)
+    bright = np.clip(np.nan_to_num((mixed - low) / (high - low or 1.0), posinf=1, neginf=0), 0, 1)
+    photo = np.full((*mixed.shape[1:], 4), 255, np.uint8)
+    photo[..., :3] = np.round(255 * np.moveaxis(bright, 0, -1))
+    return photo, (low, high)
+
+
+def _painted(channels: int) -> NDArray[np.float64]:
+    """Return what each painted channel is made of: three of three or four are colours, others are averaged to grey."""
+    return np.eye(channels)[:3] if channels in {3, 4} else np.full((1, channels), 1 / channels)
+
+
+def _bands(coefficients: Coefficients) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Return what is to be known of every band, and the axes that they lie along by name."""
+    filters = {name: letters for letters, name in dimensions(2).orientations.items()}
+    size, wavelet = coefficients.size, coefficients.wavelet
+    places = corners(coefficients)
+    bands, axes, start = [], {}, 0
+    for number, (scale, detail) in enumerate(coefficients.by_scale()):
+        level = coefficients.level + 1 - max(number, 1)
+        for orientation, band in detail.items():
+            shape = tuple(band.shape[2:])
+            kinds = filters.get(orientation, "aa")
+            names = [f"{samples} {level} {kind}" for samples, kind in zip(size, kinds, strict=True)]
+            for name, samples, kind in zip(names, size, kinds, strict=True):
+                if wavelet is not None and name not in axes:
+                    axes[name] = _axis(samples, wavelet, level, kind)
+            bands.append(
+                {
+                    "scale": number,
+                    "orientation": orientation,
+                    "shape": list(shape),
+                    "start": start,
+                    "corner": list(places[scale, orientation]),
+                    "rows": names[0],
+                    "columns": names[1],
+                }
+            )
+            start += math.prod(shape)
+    return bands, axes
+
+
+def _axis(samples: int, wavelet: str, level: int, kind: str) -> dict[str, bytes]:
+    """Return the tiling of an axis (see `Axis` in shared/wavelets.js)."""
+    tiling = cells(samples, wavelet, level, kind)
+    first, share = tiling.overlaps()
+    return {
+        "tile": tiling.tile.astype(np.uint16).tobytes(),
+        "width": to_bytes(np.diff(tiling.edges)),
+        "first": first.astype(np.uint16).tobytes(),
+        "share": to_bytes(share),
+        "at": (np.searchsorted(tiling.edges, np.arange(samples), side="right") - 1).astype(np.uint16).tobytes(),
+        "place": to_bytes(positions(samples, wavelet, level, kind)),
+    }

@@ -5,8 +5,8 @@ import { mark } from "./stage.js";
 import { element } from "./view.js";
 
 /**
- * @typedef {import("./arrays.js").Values} Values
- * @typedef {import("./wavelets.js").Band} Band
+ * @typedef {import("./images.js").ImageValues} Values
+ * @typedef {import("./wavelets.js").ImageBand} Band
  * @typedef {import("./wavelets.js").Axis} Axis
  * @typedef {[number, number]} Pixel  row and column
  */
@@ -32,7 +32,7 @@ function coefficientAt(band, [y, x]) {
 /**
  * @param {import("./view.js").Model<any>} traits
  * @param {() => {values: Values, errors: import("./arrays.js").Errors | null,
- *   shown: import("./arrays.js").Shown, mixed: () => Float32Array}} current
+ *   shown: import("./images.js").ShownImage, mixed: () => Float32Array}} current
  */
 export function reader(traits, current) {
   const where = element("div", {});

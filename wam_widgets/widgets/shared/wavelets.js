@@ -14,20 +14,18 @@
  */
 
 /**
- * @typedef {object} Band
- * @property {string} orientation
- * @property {number} scale  number of its scale, coarse to fine
+ * @typedef {object} OfImage
  * @property {[number, number]} shape  rows and columns
- * @property {number} start  number of its first coefficient among all
  * @property {[number, number]} corner  its first row and column in the mosaic
  * @property {Axis | null} rows  null without a wavelet: a coefficient is a pixel
  * @property {Axis | null} columns
  */
+/** @typedef {import("./arrays.js").Band & OfImage} ImageBand */
 
 /**
  * Add a band to a map, every coefficient spread evenly over its cell.
  * @param {Float32Array} values  one per coefficient of the band, row by row
- * @param {Band} band
+ * @param {ImageBand} band
  * @param {[number, number]} size  of the map
  * @param {Float32Array} map  what to add to
  */
@@ -60,27 +58,32 @@ export function spread(values, { shape: [rows, columns], rows: down, columns: ac
 }
 
 /**
- * Put an image together from the bands of one scale: upsample, filter and crop along each axis, level by level.
+ * Put a sound or an image together from the bands of one scale: upsample, filter and crop along each axis, level by
+ * level.
  * @param {Map<string, Float32Array>} bands  by orientation, row by row; what is missing is zero
- * @param {[number, number][]} sizes  of the image, of what one decomposition leaves of it, and so on
+ * @param {number[][]} sizes  of the signal, of what one decomposition leaves of it, and so on
  * @param {number} level  number of decompositions that lead to the bands
  * @param {{low: number[], high: number[]}} filters  of the synthesis
- * @returns {Float32Array} the image, row by row
+ * @returns {Float32Array} the signal, row by row
  */
 export function synthesise(bands, sizes, level, { low, high }) {
-  let approximation = /** @type {Float32Array} */ (bands.get("approximation"));
+  const sound = sizes[0].length === 1;
+  let approximation = bands.get("approximation");
   for (let step = level; step > 0; step--) {
+    const detail = (/** @type {string} */ name) => (step === level ? bands.get(name) : undefined);
+    if (sound) {
+      approximation = alongRows(approximation, detail("d"), 1, sizes[step][0], sizes[step - 1][0], low, high);
+      continue;
+    }
     const [rows, columns] = sizes[step];
     const [tall, wide] = sizes[step - 1];
-    const detail = (/** @type {string} */ name) => (step === level ? bands.get(name) : undefined);
     const left = alongRows(approximation, detail("vertical"), rows, columns, wide, low, high);
     const right = alongRows(detail("horizontal"), detail("diagonal"), rows, columns, wide, low, high);
-    const joined = new Float32Array(tall * wide);
-    addDown(left, low, rows, wide, tall, joined);
-    addDown(right, high, rows, wide, tall, joined);
-    approximation = joined;
+    approximation = new Float32Array(tall * wide);
+    addDown(left, low, rows, wide, tall, approximation);
+    addDown(right, high, rows, wide, tall, approximation);
   }
-  return approximation;
+  return /** @type {Float32Array} */ (approximation);
 }
 
 /**
@@ -91,10 +94,10 @@ export function synthesise(bands, sizes, level, { low, high }) {
  * @param {number} wide  columns of the result
  * @param {number[]} low
  * @param {number[]} high
- * @returns {Float32Array | null} null if both are zero
+ * @returns {Float32Array | undefined} nothing if both are zero
  */
 function alongRows(lows, highs, rows, columns, wide, low, high) {
-  if (!lows && !highs) return null;
+  if (!lows && !highs) return undefined;
   const made = new Float32Array(rows * wide);
   for (const [values, filter] of /** @type {[Float32Array | undefined, number[]][]} */ ([[lows, low], [highs, high]])) {
     if (!values) continue;
@@ -114,7 +117,7 @@ function alongRows(lows, highs, rows, columns, wide, low, high) {
 }
 
 /**
- * @param {Float32Array | null} values
+ * @param {Float32Array | undefined} values
  * @param {number[]} filter
  * @param {number} rows
  * @param {number} wide
