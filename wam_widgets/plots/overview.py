@@ -14,6 +14,7 @@ from .bars import bars_height, contribution_bars, has_significance, share_bars, 
 from .canvas import SIZE, TEXT, WIDTH, head, new_figure, png, title
 from .maps import draw_heat, draw_maps, heatmap, maps_height
 from .planes import array_of, planes_of
+from .spectrograms import spectrogram
 from .words import Per, heading, require_item, what_is_explained
 
 
@@ -88,8 +89,12 @@ def plot(
 
 
 def glance(explanation: Explanation) -> bytes | None:
-    """Return what stands beside a live view, for places without JavaScript: the heat map of the first item as a PNG."""
-    return _safe_png(explanation, heatmap)
+    """Return what stands beside a live view, for places without JavaScript: the first item's heat map as a PNG.
+
+    Of a sound, whose grid is in seconds, it is the spectrogram with the attribution on it.
+    """
+    sound = len(explanation.size) == 1 and explanation.grid.units == ("s",)
+    return _safe_png(explanation, spectrogram if sound else heatmap)
 
 
 def picture(explanation: Explanation) -> bytes | None:

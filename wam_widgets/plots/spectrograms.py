@@ -9,6 +9,7 @@ from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 from numpy.typing import NDArray
+from torch import Tensor
 
 from wam_widgets.attribution import Explanation
 from wam_widgets.attribution.time_frequency import sampling_rate, tiles, time_frequency_map
@@ -20,12 +21,15 @@ from .canvas import FAINT, SIZE, TEXT, WIDTH, Colours, clean, foot, head, new_fi
 from .planes import array_of
 from .words import heading, number, percent, plain, require_item, unit, what_is_explained
 
+#: Samples per frame of a spectrogram.
+FRAME = 1024
+
 #: Decibels below the loudest that the spectrogram still shows.
-_RANGE = 80.0
+RANGE = 80.0
 
 
 def spectrogram(
-    explanation: Explanation, item: int = 0, *, axis: Axis = "log", n_fft: int = 1024, lowest: float | None = None
+    explanation: Explanation, item: int = 0, *, axis: Axis = "log", n_fft: int = FRAME, lowest: float | None = None
 ) -> Figure:
     """Draw a sound's spectrogram in decibels, and on it which coefficients matter, each all over its tile.
 
@@ -61,27 +65,24 @@ def spectrogram(
     frame = whole_number(n_fft)
     if frame is None or frame < 2:
         raise ValueError(f"`n_fft` must be a whole number of at least 2; got {n_fft!r}. Pass e.g. `n_fft=1024`.")
-    frame = max(2, min(frame, explanation.size[0]))
-    hop = max(1, frame // 4)
-    power = array_of(power_spectrogram(explanation.signal[item : item + 1], frame, hop)[0].sum(0))
-    decibels = 10 * np.log10(np.maximum(power / (power.max() or 1.0), 10 ** (-_RANGE / 10)))
-    time = (np.arange(decibels.shape[1] + 1) - 0.5) * hop / rate
-    hertz = np.clip((np.arange(decibels.shape[0] + 1) - 0.5) * rate / frame, 0, rate / 2)
+    decibels, hop, step = decibels_of(explanation.signal[item], rate, frame)
+    time = (np.arange(decibels.shape[1] + 1) - 0.5) * hop
+    hertz = np.clip((np.arange(decibels.shape[0] + 1) - 0.5) * step, 0, rate / 2)
 
-    features = _spectral(explanation)
+    features = spectral(explanation)
     figure = new_figure(WIDTH, 6.6 if features is None else 9.2)
     head(figure, heading(explanation, item))
     panels = np.ravel(figure.subplots(2 if features is None else 3, 1, sharex=True, sharey=True))
     upper, lower, *further = (clean(panel) for panel in panels)
-    _draw(upper, time, hertz, decibels, Normalize(-_RANGE, 0), "viridis")
+    _draw(upper, time, hertz, decibels, Normalize(-RANGE, 0), "viridis")
     _bar(figure, upper)
     title(upper, f"{what_is_explained(explanation, item)}\nspectrogram, {frame} samples per frame")
     for panel in (lower, *further):  # grey up to its middle only, so that colours on it stand out
-        _draw(panel, time, hertz, decibels, Normalize(-_RANGE, _RANGE), "Greys")
+        _draw(panel, time, hertz, decibels, Normalize(-RANGE, RANGE), "Greys")
     _lay_over(figure, lower, drawn.time_edges, drawn.frequency_edges, drawn.values, unit(explanation, "cell"))
     title(lower, "attribution of the sound's coefficients, on its spectrogram")
     if features is not None:
-        frames, rows = _edges_of(features)
+        frames, rows = edges_of(features)
         values = array_of(features.heatmap()[item])
         _lay_over(figure, further[0], frames, rows, values, unit(features, "sample"))
         title(further[0], f"attribution at {plain(features.settings['at'])}, from the same passes")
@@ -93,7 +94,36 @@ def spectrogram(
     return figure
 
 
-def _spectral(explanation: Explanation) -> Explanation | None:
+def decibels_of(
+    sound: Tensor, rate: float, n_fft: int = FRAME, *, floor: float = -RANGE
+) -> tuple[NDArray[np.float64], float, float]:
+    """Return the power of a sound, (channel, time), summed over channels, as a picture shows it.
+
+    Parameters
+    ----------
+    sound : Tensor, shape (channel, time)
+    rate : float
+        Samples per second.
+    n_fft : int
+        Samples per frame (Hann, a quarter apart); at most as many as the sound has.
+    floor : float
+        What is fainter is drawn as faint as that.
+
+    Returns
+    -------
+    decibels : float array, shape (frequency, frame)
+        Below the largest, low frequencies first.
+    hop, step : float
+        Seconds from a frame's middle to the next, and Hz from a frequency to the next; both begin at 0.
+    """
+    frame = max(2, min(n_fft, sound.shape[1]))
+    hop = max(1, frame // 4)
+    power = array_of(power_spectrogram(sound[None], frame, hop)[0].sum(0))
+    decibels = 10 * np.log10(np.maximum(power / (power.max() or 1.0), 10 ** (floor / 10)))
+    return decibels, hop / rate, rate / frame
+
+
+def spectral(explanation: Explanation) -> Explanation | None:
     """Return the features if they have rows of known frequency and frames in seconds."""
     features = explanation.features
     if features is None or features.grid.units[1:] != ("s",):
@@ -101,7 +131,7 @@ def _spectral(explanation: Explanation) -> Explanation | None:
     return features if len(features.settings.get("frequencies", [])) == features.size[0] else None
 
 
-def _edges_of(features: Explanation) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def edges_of(features: Explanation) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return where frames meet, in seconds, and where rows do, in Hz: half-way between their peaks."""
     frames: NDArray[np.float64] = np.asarray((np.arange(features.size[1] + 1) - 0.5) * features.grid.spacing[1])
     peaks = np.asarray(features.settings["frequencies"], dtype=np.float64)
@@ -139,7 +169,7 @@ def _lay_over(
 
 def _bar(figure: Figure, panel: Axes) -> None:
     bar = figure.colorbar(
-        ScalarMappable(Normalize(-_RANGE, 0), "viridis"),
+        ScalarMappable(Normalize(-RANGE, 0), "viridis"),
         ax=[panel],
         location="right",
         fraction=0.05,

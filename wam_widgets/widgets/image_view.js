@@ -1,13 +1,13 @@
 // @ts-check
-import { mix, numbers, unpackErrors } from "./shared/arrays.js";
-import { colourBar, limitOf, paintBlock, paintImage, paintOver, peakOf, percent } from "./shared/colours.js";
-import { check, manyOf, pick, radios, slide } from "./shared/controls.js";
+import { mix, unpackErrors } from "./shared/arrays.js";
+import { colourBar, limitOf, paintBlock, paintImage, paintOver, paleOf, peakOf, percent } from "./shared/colours.js";
+import { manyOf, radios, slide } from "./shared/controls.js";
 import { ShownImage, unpackImage } from "./shared/images.js";
-import { box, classes, items, needKernel, noise, question, shareBar, wavelet } from "./shared/panels.js";
+import { box, classes, colours, items, needKernel, noise, question, shareBar, wavelet } from "./shared/panels.js";
 import { drawMarks, reader } from "./shared/readout.js";
 import { scaleSliders } from "./shared/sliders.js";
 import { stage } from "./shared/stage.js";
-import { element, view } from "./shared/view.js";
+import { element, memory, view } from "./shared/view.js";
 
 /**
  * @typedef {import("./shared/images.js").ImageValues} Values
@@ -22,7 +22,7 @@ const render = view(({ model, el, life }) => {
   const traits = /** @type {Traits} */ (model);
   const set = life.setter(traits);
   const bound = { life, model: traits, set };
-  el.classList.add("wam-image");
+  el.classList.add("wam-explorer", "wam-image");
 
   /** @type {Values} */
   let values;
@@ -30,17 +30,7 @@ const render = view(({ model, el, life }) => {
   let errors = null;
   /** @type {[number, number] | null} pixel of the canvas under the pointer */
   let hovered = null;
-  /** What was computed last under a name, and for which settings. @type {Map<string, {settings: string, is: any}>} */
-  const kept = new Map();
-  /** @template T @param {string} name @param {string[]} names  of traits @param {() => T} compute @returns {T} */
-  const remember = (name, names, compute) => {
-    const settings = JSON.stringify(names.map((each) => traits.get(each)));
-    const found = kept.get(name);
-    if (found?.settings === settings) return found.is;
-    const is = compute();
-    kept.set(name, { settings, is });
-    return is;
-  };
+  const { remember, forget } = memory(traits);
 
   // ----------------------------------------------------------------------------------------------------- what is drawn
   const shown = () => remember("shown", SHOWN, () => new ShownImage(values, errors, traits));
@@ -64,14 +54,14 @@ const render = view(({ model, el, life }) => {
       if (traits.get("look") === "mosaic") return limitOf(plain.bands.map((band) => plain.block(band, per).amounts));
       return limitOf([mix(plain.maps(per), [], empty())]);
     });
-  /** @returns {import("./shared/colours.js").Scale} */
-  const scale = () => {
-    const { signed } = shown();
-    const tables = traits.get("_tables");
-    const table = remember("table", ["signed", "colours", "signed_colours"], () =>
-      numbers(signed ? tables.diverging[traits.get("signed_colours")] : tables.sequential[traits.get("colours")], Uint8Array));
-    return { table, signed, limit: traits.get("limit") || automatic() };
-  };
+  const { scale, ...colouring } = colours(bound, {
+    automatic,
+    signed: () => shown().signed,
+    fitted: () => {
+      const mosaic = traits.get("look") === "mosaic";
+      return limitOf(mosaic ? blocks().map(({ band, amounts }) => weighted(band, amounts)) : [mixed()]);
+    },
+  });
 
   const picture = stage(life, traits, set, {
     hover: (at) => {
@@ -88,7 +78,7 @@ const render = view(({ model, el, life }) => {
   });
   const paint = {
     heatmap: (/** @type {ImageData} */ { data }) =>
-      paintOver(mixed(), values.photo, scale(), traits.get("opacity"), data),
+      paintOver(mixed(), values.photo, remember("pale", [], () => paleOf(values.photo)), scale(), traits.get("opacity"), data),
     mosaic: (/** @type {ImageData} */ image) => {
       const amounts = new Map(blocks().map((block) => [block.band, block.amounts]));
       for (const band of values.bands) {
@@ -112,11 +102,11 @@ const render = view(({ model, el, life }) => {
     picture.context.putImageData(image, 0, 0);
     legend.element.hidden = look === "image";
     if (look !== "image") {
-      const colours = scale();
+      const bar = scale();
       const signs = traits.get("kind") === "contribution" ? "right speaks for, left against" : "right raises, left lowers the score";
-      const what = `${values.units[traits.get("per")]}${colours.signed ? `; ${signs}` : ""}`;
+      const what = `${values.units[traits.get("per")]}${bar.signed ? `; ${signs}` : ""}`;
       const shownNow = look === "heatmap" ? [mixed()] : blocks().map(({ band, amounts }) => weighted(band, amounts));
-      legend.show(colours, what, peakOf(shownNow));
+      legend.show(bar, what, peakOf(shownNow));
     }
     el.dataset.drawn = values.key;
     el.dataset.look = look;
@@ -134,19 +124,8 @@ const render = view(({ model, el, life }) => {
 
   // -------------------------------------------------------------------------------------------------------- the controls
   const sliders = scaleSliders(life, traits, () => traits.get("_signal").scales.map((/** @type {any} */ each) => each.name));
-  /** @param {string} kind @returns {[string, string][]} */
-  const names = (kind) => Object.keys(traits.get("_tables")[kind]).map((name) => [name, name]);
-  const magnitudes = pick(bound, "colours", "colours", () => names("sequential"), ["_tables"]);
-  const signs = pick(bound, "signed_colours", "colours", () => names("diverging"), ["_tables"]);
-  const signed = check(bound, "signed", "with sign");
   const bands = manyOf(bound, "orientations", "orientations", ["horizontal", "vertical", "diagonal"]);
-  const fit = element("button", { type: "button", title: "end the colour scale where what is shown now ends" }, "fit colours");
-  const refit = element("button", { type: "button", title: "end it where the whole map ends, at weights of 1" }, "whole-map colours");
-  life.listen(fit, "click", () => {
-    const mosaic = traits.get("look") === "mosaic";
-    set({ limit: limitOf(mosaic ? blocks().map(({ band, amounts }) => weighted(band, amounts)) : [mixed()]) });
-  });
-  for (const each of [refit, sliders.reset]) life.listen(each, "click", () => set({ limit: 0 }));
+  life.listen(sliders.reset, "click", () => set({ limit: 0 }));
   const opacity = slide(bound, "opacity", "opacity", { values: Array.from({ length: 101 }, (_, at) => at / 100), write: percent });
   const per = radios(bound, "per", "amounts", [["sample", "amounts per pixel"], ["cell", "per coefficient"]]);
   const display = box(
@@ -154,7 +133,7 @@ const render = view(({ model, el, life }) => {
     element(
       "div", { class: "wam-stack" },
       radios(bound, "look", "look", [["heatmap", "heat map"], ["image", "rebuilt image"], ["mosaic", "mosaic"]]),
-      bands, element("div", { class: "wam-stack wam-colours" }, per, signed, opacity, magnitudes, signs, element("div", { class: "wam-row" }, fit, refit)),
+      bands, element("div", { class: "wam-stack wam-colours" }, per, colouring.signs, opacity, colouring.names, colouring.ends),
     ),
   );
   const strip = items(bound);
@@ -181,7 +160,7 @@ const render = view(({ model, el, life }) => {
     const theirs = sent.key === values.key && sent.error;
     const { shares, intervals } = theirs ? sent : { shares: values.shares, intervals: null };
     errors = theirs ? unpackErrors(sent) : null;
-    for (const name of ["shown", "maps", "mixed", "blocks", "parts"]) kept.delete(name);
+    forget("shown", "maps", "mixed", "blocks", "parts");
     values.scales.forEach((_, at) => sliders.note(at, shares && shareBar(shares[at], intervals?.[at] ?? null)));
     sliders.about.textContent = shares ? `Bars: share of the energy${intervals ? ", with 95 % intervals" : ""}.` : "";
     // What is to be hidden or denoised can't be before the errors are there.
@@ -190,7 +169,7 @@ const render = view(({ model, el, life }) => {
   };
   life.follow(traits, ["_values"], () => {
     values = unpackImage({ ...traits.get("_signal"), ...traits.get("_values") });
-    kept.clear();
+    forget();
     const scales = values.scales.map((each) => each.name).join();
     if (scales !== known) sliders.rebuild();
     known = scales;
@@ -201,7 +180,7 @@ const render = view(({ model, el, life }) => {
     predicted.replaceChildren(...(values.predictions.length ? [box(heading, classes(values.predictions))] : []));
     bands.hidden = values.bands.length < 2;
     per.hidden = values.bands.length < 2;
-    signed.hidden = !values.signable;
+    colouring.signs.hidden = !values.signable;
     takeErrors();
     draw(); // at once: a frame later the first picture would flicker
   });
@@ -211,8 +190,7 @@ const render = view(({ model, el, life }) => {
   });
   life.follow(traits, [...SHOWN, "look", "weights", "per", "opacity", "colours", "signed_colours", "limit"], redraw);
   life.follow(traits, ["look", "signed"], () => {
-    magnitudes.hidden = shown().signed;
-    signs.hidden = !shown().signed;
+    colouring.show();
     for (const each of el.querySelectorAll(".wam-colours > *")) each.classList.toggle("wam-off", traits.get("look") === "image");
     opacity.classList.toggle("wam-off", traits.get("look") !== "heatmap");
   });

@@ -2,5 +2,6 @@
 
 from .display import bundle, show
 from .image import ImageExplorer
+from .sound import SpectrogramPlayer
 
-__all__ = ["ImageExplorer", "bundle", "show"]
+__all__ = ["ImageExplorer", "SpectrogramPlayer", "bundle", "show"]

@@ -119,7 +119,7 @@ def values_of(explanation: Explanation, key: str) -> dict[str, Any]:
         `attribution`, (channel, n) float32 in the order of `Coefficients.bands`; the shares of the scales if they need
         no errors; and what is said about it all.
     """
-    predictions, how = _predictions(explanation)
+    predictions, how = predictions_of(explanation)
     return {
         "key": key,
         "attribution": to_bytes(explanation.attribution.flatten()[0]),
@@ -147,20 +147,24 @@ def errors_of(explanation: Explanation, key: str) -> dict[str, Any]:
     """
     if not explanation.has_errors:
         return {}
-    errors: dict[str, Any] = {
+    return found_of(explanation) | {
         "key": key,
-        "error": to_bytes(explanation.standard_error(channel_sums=True).flatten()[0, 0]),
         "shares": to_lists(explanation.scale_shares()[0]),
         "intervals": to_lists(explanation.scale_share_intervals()[0]),
     }
+
+
+def found_of(explanation: Explanation) -> dict[str, Any]:
+    """Return what is known of the errors of coefficients: a part of `errors_of`."""
+    found: dict[str, Any] = {"error": to_bytes(explanation.standard_error(channel_sums=True).flatten()[0, 0])}
     if explanation.aggregate == "mean":
         rank = np.searchsorted(RATES, array_of(explanation.lowest_rate().flatten()[0])).astype(np.uint8)
-        errors |= {
+        found |= {
             "rank": rank.tobytes(),
             "found": [int((rank <= index).sum()) for index in range(len(RATES))],
             "denoised": to_bytes(explanation.denoised().attribution.flatten()[0]),
         }
-    return errors
+    return found
 
 
 @cache
@@ -178,7 +182,7 @@ def tables() -> dict[str, dict[str, bytes]]:
     return made
 
 
-def _predictions(explanation: Explanation) -> tuple[list[dict[str, Any]], str]:
+def predictions_of(explanation: Explanation) -> tuple[list[dict[str, Any]], str]:
     """Return the classes with the highest outputs, and the explained one, with their probabilities and whence."""
     if explanation.output is None or explanation.output.shape[1] < 2:
         return [], ""
@@ -190,7 +194,14 @@ def _predictions(explanation: Explanation) -> tuple[list[dict[str, Any]], str]:
     for column in listed:
         chance, how = probability(explanation, 0, column) or (math.nan, "")
         known = chance if math.isfinite(chance) else None
-        found.append({"label": class_name(explanation, column), "probability": known, "explained": column == explained})
+        found.append(
+            {
+                "column": column,
+                "label": class_name(explanation, column),
+                "probability": known,
+                "explained": column == explained,
+            }
+        )
     return found, how
 
 

@@ -10,16 +10,18 @@ from wam_widgets.attribution import Explanation
 from wam_widgets.attribution.passes import Model
 from wam_widgets.plots import picture
 
+from .explorer import Explorer
 from .image import ImageExplorer
+from .sound import SpectrogramPlayer
 
 
-def show(explanation: Explanation, *, model: Model | None = None, **settings: Any) -> ImageExplorer:
+def show(explanation: Explanation, *, model: Model | None = None, **settings: Any) -> Explorer:
     """Show an explanation in the view that is made for it.
 
     Parameters
     ----------
     explanation : Explanation
-        Of images. (Views of sound and volumes come later: `plot` shows them.)
+        Of images, or of sounds whose grid is in seconds. (A view of volumes comes later: `plot` shows them.)
     model : callable, optional
         What was explained; with it, the view can ask about another class or with another method.
     **settings
@@ -27,12 +29,12 @@ def show(explanation: Explanation, *, model: Model | None = None, **settings: An
 
     Returns
     -------
-    ImageExplorer
+    ImageExplorer or SpectrogramPlayer
 
     Raises
     ------
     TypeError, ValueError
-        For what isn't an explanation of images, or settings that can't be right.
+        For what isn't such an explanation, or settings that can't be right.
 
     Examples
     --------
@@ -40,7 +42,17 @@ def show(explanation: Explanation, *, model: Model | None = None, **settings: An
 
         wam.show(explanation, model=model)
     """
-    return ImageExplorer(explanation, model=model, **settings)
+    return _view_of(explanation)(explanation, model=model, **settings)
+
+
+def _view_of(explanation: object) -> type[ImageExplorer | SpectrogramPlayer]:
+    """Return the view for explanations of this number of dimensions; images' says what is wrong with all else."""
+    sound = isinstance(explanation, Explanation) and len(explanation.size) == 1
+    return SpectrogramPlayer if sound else ImageExplorer
+
+
+def _has_view(explanation: Explanation) -> bool:
+    return len(explanation.size) == 2 or (len(explanation.size) == 1 and explanation.grid.units == ("s",))
 
 
 def bundle(explanation: Explanation) -> dict[str, Any] | tuple[dict[str, Any], dict[str, Any]] | None:
@@ -50,7 +62,7 @@ def bundle(explanation: Explanation) -> dict[str, Any] | tuple[dict[str, Any], d
     """
     if not _in_notebook():
         return None
-    if len(explanation.size) == 2:
+    if _has_view(explanation):
         try:
             return _explorer_of(explanation)._repr_mimebundle_()  # what IPython would call
         except Exception as error:  # noqa: BLE001  # a display must not hide the object that it displays
@@ -60,16 +72,16 @@ def bundle(explanation: Explanation) -> dict[str, Any] | tuple[dict[str, Any], d
 
 
 #: The explorer of every explanation that was displayed, by its identity, which it keeps alive.
-_DISPLAYED: dict[int, ImageExplorer] = {}
+_DISPLAYED: dict[int, Explorer] = {}
 
 
-def _explorer_of(explanation: Explanation) -> ImageExplorer:
+def _explorer_of(explanation: Explanation) -> Explorer:
     """Return the explorer that a display shows: the same every time, unless it was closed."""
     for key, each in list(_DISPLAYED.items()):
         if each.comm is None:
             del _DISPLAYED[key]
     if id(explanation) not in _DISPLAYED:
-        _DISPLAYED[id(explanation)] = ImageExplorer(explanation)
+        _DISPLAYED[id(explanation)] = show(explanation)
     return _DISPLAYED[id(explanation)]
 
 

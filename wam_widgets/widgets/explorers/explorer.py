@@ -9,10 +9,11 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
-from typing import Any, get_args
+from typing import Any, ClassVar, get_args
 
 import pywt
 import traitlets
+from torch import Tensor
 
 from wam_widgets.attribution import Contrast, Explanation, explain
 from wam_widgets.attribution.arguments import require_model
@@ -58,8 +59,11 @@ _OPEN: weakref.WeakSet[Explorer] = weakref.WeakSet()
 class Explorer(View):
     """An explanation behind a view. Subclasses say what arrays the view draws, and from which explanations."""
 
+    #: What changes with the item and the wavelet.
+    drawn_anew: ClassVar[tuple[str, ...]] = ("level", "_signal", "_values", "_errors")
+
     _opened = _closed = False
-    _arguments = ("model",)
+    _arguments: tuple[str, ...] = ("model",)
 
     look: Any
 
@@ -168,6 +172,17 @@ class Explorer(View):
         """Return the arrays of one item that its signal and the wavelet decide, but not the passes."""
         raise NotImplementedError
 
+    def _values_of(self, explanation: Explanation, key: str) -> dict[str, Any]:
+        """Return the arrays of one item that the passes decide."""
+        return values_of(explanation, key)
+
+    def _errors_of(self, explanation: Explanation, key: str) -> dict[str, Any]:
+        """Return what is known of their errors."""
+        return errors_of(explanation, key)
+
+    def _find_further(self, key: str, explanation: Explanation) -> None:
+        """Find what else is to be shown of what was drawn, in a thread, after its errors."""
+
     # ------------------------------------------------------------------------------------------------- for Python users
 
     @property
@@ -268,13 +283,13 @@ class Explorer(View):
             key = str(self._drawing)
             with self.hold_sync():
                 self._signal = self._signal_of(self._shown)  # what is equal is not sent again
-                values = values_of(self._shown, key) | {"item": self.item}
+                values = self._values_of(self._shown, key) | {"item": self.item}
                 self._values, self._errors = values | (_SO_FAR if so_far else {}), {}
                 self._choices = self._offered(source)
                 if len(getattr(self, self.per_scale)) != len(self._shown.scales):
                     setattr(self, self.per_scale, [1.0] * len(self._shown.scales))
-            if self._shown.has_errors and not so_far:
-                finder = threading.Thread(target=self._find_errors, args=(key, self._shown), daemon=True)
+            if not so_far:
+                finder = threading.Thread(target=self._find, args=(key, self._shown), daemon=True)
                 self._finding = [*(each for each in self._finding if each.is_alive()), finder]
                 finder.start()
 
@@ -284,17 +299,23 @@ class Explorer(View):
             if item == self.item:
                 self._draw(explanation, so_far=so_far)
 
-    def _find_errors(self, key: str, explanation: Explanation) -> None:
+    def _find(self, key: str, explanation: Explanation) -> None:
+        """Find the errors, and what else takes long."""
         self._pictured.wait(_PICTURE_FIRST)
         with self._found_one_at_a_time:
-            if key != str(self._drawing):  # something else is shown by now
-                return
-            errors: dict[str, Any] = {"key": key, "failed": True}
-            with self._shown_if_it_fails("finding errors"):
-                errors = errors_of(explanation, key)
-            with self._one_at_a_time:
-                if key == str(self._drawing):
-                    self._errors = errors
+            if explanation.has_errors and self._still(key):
+                errors: dict[str, Any] = {"key": key, "failed": True}
+                with self._shown_if_it_fails("finding errors"):
+                    errors = self._errors_of(explanation, key)
+                with self._one_at_a_time:
+                    if self._still(key):
+                        self._errors = errors
+            if self._still(key):
+                self._find_further(key, explanation)
+
+    def _still(self, key: str) -> bool:
+        """Whether what was drawn under this key is shown, and nothing else by now."""
+        return key == str(self._drawing)
 
     @contextmanager
     def _settled(self) -> Iterator[None]:
@@ -367,7 +388,7 @@ class Explorer(View):
         for item in range(len(self._given)):
             for wavelet in chosen:
                 if (item, wavelet) == (self.item, self.wavelet) and complete:
-                    drawn = {name: getattr(self, name) for name in ("level", "_signal", "_values", "_errors")}
+                    drawn = {name: getattr(self, name) for name in self.drawn_anew}
                 else:
                     drawn = self._drawn(item, wavelet)
                 shelf.append({"item": item, "wavelet": wavelet, **drawn})
@@ -381,8 +402,8 @@ class Explorer(View):
         return {
             "level": self._level_for(wavelet),
             "_signal": self._signal_of(seen),
-            "_values": values_of(seen, key) | {"item": item},
-            "_errors": errors_of(seen, key),
+            "_values": self._values_of(seen, key) | {"item": item},
+            "_errors": self._errors_of(seen, key),
         }
 
     def _seen(self, source: Explanation, wavelet: str | None) -> Explanation:
@@ -411,7 +432,7 @@ class Explorer(View):
         source = self._source(item)
         with self._shown_if_it_fails("the run"):
             try:
-                answer = explain(model, source.signal, progress=progress, watch=watch, **asked)
+                answer = self._explain(model, source.signal, progress=progress, watch=watch, **asked)
             except KeyboardInterrupt as stopped:  # how `explain` says so
                 raise RuntimeError("Stopped before anything was complete.") from stopped
             except Exception:
@@ -421,6 +442,10 @@ class Explorer(View):
             self._asked_before[answer.method] = _arguments_of(answer)
             self._items = [*self._items[:item], self._item_of(answer), *self._items[item + 1 :]]
             self._draw_if_shown(answer, item)
+
+    def _explain(self, model: Model, signal: Tensor, **asked: Any) -> Explanation:
+        """Ask the model."""
+        return explain(model, signal, **asked)
 
     def _asked(self, source: Explanation) -> dict[str, Any]:
         """Return the arguments of `explain`, as the settings are now."""

@@ -89,3 +89,36 @@ class Worker:
             return not self._stopped.is_set()
 
         return progress
+
+
+class Latest:
+    """Does a job again and again in a thread of its own whenever it is asked for, and once for many times at once."""
+
+    def __init__(self, job: Callable[[], None]) -> None:
+        self._job = job
+        self._thread: threading.Thread | None = None
+        self._asked = False
+        self._deciding = threading.Lock()
+
+    def ask(self) -> None:
+        """Ask for the job to be done, from now on: what was begun before doesn't count."""
+        with self._deciding:
+            self._asked = True
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._do, daemon=True)
+                self._thread.start()
+
+    def wait(self, seconds: float | None) -> None:
+        """Wait until nothing is asked for, at most so many seconds."""
+        thread = self._thread
+        if thread is not None:
+            thread.join(seconds)
+
+    def _do(self) -> None:
+        while True:
+            with self._deciding:
+                if not self._asked:
+                    self._thread = None
+                    return
+                self._asked = False
+            self._job()

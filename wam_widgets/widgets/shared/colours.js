@@ -45,23 +45,30 @@ export function placer({ limit, signed }) {
   return (value) => 4 * Math.round(Math.min(top, Math.max(0, value * factor + zero)));
 }
 
+/** What is left of a photo under strong colours: pale grey, per pixel. As in plots. @param {Uint8Array} photo */
+export function paleOf(photo) {
+  const pale = new Float32Array(photo.length / 4);
+  for (let i = 0, p = 0; i < pale.length; i++, p += 4) pale[i] = 89.25 + (0.65 * (photo[p] + photo[p + 1] + photo[p + 2])) / 3;
+  return pale;
+}
+
 /**
  * Paint a map over a photo: the stronger `opacity`, the paler the photo and the stronger the colours.
  * @param {Float32Array} map
  * @param {Uint8Array} photo  red, green, blue and a fourth that is ignored, per pixel
+ * @param {Float32Array} pale  what is left of it at full opacity, grey, per pixel
  * @param {Scale} scale
  * @param {number} opacity  from 0 to 1
  * @param {Uint8ClampedArray} pixels  of the canvas
  */
-export function paintOver(map, photo, scale, opacity, pixels) {
+export function paintOver(map, photo, pale, scale, opacity, pixels) {
   const place = placer(scale);
   const { table } = scale;
   for (let i = 0, p = 0; i < map.length; i++, p += 4) {
     const at = place(map[i]);
     const alpha = (opacity * table[at + 3]) / 255;
-    const pale = opacity * (89.25 + (0.65 * (photo[p] + photo[p + 1] + photo[p + 2])) / 3); // as in plots
     for (let c = 0; c < 3; c++) {
-      const base = (1 - opacity) * photo[p + c] + pale;
+      const base = (1 - opacity) * photo[p + c] + opacity * pale[i];
       pixels[p + c] = base + alpha * (table[at + c] - base);
     }
     pixels[p + 3] = 255;
@@ -124,18 +131,19 @@ export function percent(fraction) {
 /** A bar that says which colour means what. */
 export function colourBar() {
   const bar = element("canvas", { class: "wam-bar", width: STEPS / 4, height: 1, "aria-hidden": "true" });
-  const ticks = element("div", { class: "wam-ticks" });
+  const marks = element("div", { class: "wam-ticks" });
   const unit = element("div", { class: "wam-fine" });
   let drawn = "";
   return {
-    element: element("div", { class: "wam-legend" }, bar, ticks, unit),
+    element: element("div", { class: "wam-legend" }, bar, marks, unit),
     /**
      * @param {Scale} scale
      * @param {string} what  the unit
      * @param {number} peak  the largest magnitude that is shown
+     * @param {string[]} [ticks]  instead of 0 to the limit and beyond
      */
-    show({ table, signed, limit }, what, peak) {
-      const faint = limit > 0 && peak > 0 && peak < FAINT * limit;
+    show({ table, signed, limit }, what, peak, ticks) {
+      const faint = !ticks && limit > 0 && peak > 0 && peak < FAINT * limit;
       const wanted = `${table.slice(4, 8)} ${signed} ${limit} ${what} ${faint && peak} ${peak === 0}`;
       if (wanted === drawn) return;
       drawn = wanted;
@@ -150,7 +158,7 @@ export function colourBar() {
       const marked = signed
         ? [`≤ ${written(-limit)}`, "0", `≥ ${written(limit)}`]
         : ["0", written(limit / 2), `≥ ${written(limit)}`];
-      ticks.replaceChildren(...(limit > 0 ? marked : ["0"]).map((text) => element("span", {}, text)));
+      marks.replaceChildren(...(limit > 0 ? (ticks ?? marked) : ["0"]).map((text) => element("span", {}, text)));
       const left = peak === 0 ? " Nothing is left of what is shown." : "";
       const pale = faint ? ` The largest value shown is ${written(peak)}: press “fit colours” to see it better.` : "";
       unit.textContent = limit > 0 ? `${what}.${left}${pale}` : "all zero";

@@ -3,7 +3,7 @@
 import { numbers } from "./arrays.js";
 import { percent } from "./colours.js";
 import { check, pick, slide } from "./controls.js";
-import { element } from "./view.js";
+import { element, memory } from "./view.js";
 
 /** @typedef {import("./controls.js").Bound} Bound */
 
@@ -13,6 +13,43 @@ const PATIENCE = 1000;
 /** @param {string} legend @param {...(Node | string)} children */
 export const box = (legend, ...children) =>
   element("fieldset", { class: "wam-box" }, element("legend", {}, legend), ...children);
+
+/**
+ * The colour scale and its controls.
+ * @param {Bound} bound
+ * @param {object} shown
+ * @param {() => boolean} shown.signed  whether values have a sign
+ * @param {() => number} shown.automatic  where the scale ends unless somebody says so
+ * @param {() => number} shown.fitted  where what is shown now ends
+ */
+export function colours(bound, { signed, automatic, fitted }) {
+  const { life, model, set } = bound;
+  const { remember } = memory(model);
+  const tables = () => model.get("_tables");
+  /** @param {string} kind @returns {[string, string][]} */
+  const offered = (kind) => Object.keys(tables()[kind]).map((name) => [name, name]);
+  const sequential = pick(bound, "colours", "colours", () => offered("sequential"), ["_tables"]);
+  const diverging = pick(bound, "signed_colours", "colours", () => offered("diverging"), ["_tables"]);
+  const fit = element("button", { type: "button", title: "end the colour scale where what is shown now ends" }, "fit colours");
+  const refit = element("button", { type: "button", title: "end it where the whole map ends" }, "whole-map colours");
+  life.listen(fit, "click", () => set({ limit: fitted() }));
+  life.listen(refit, "click", () => set({ limit: 0 }));
+  return {
+    signs: check(bound, "signed", "with sign"),
+    names: element("div", {}, sequential, diverging),
+    ends: element("div", { class: "wam-row" }, fit, refit),
+    show() {
+      sequential.hidden = signed();
+      diverging.hidden = !signed();
+    },
+    /** @returns {import("./colours.js").Scale} */
+    scale() {
+      const name = model.get(signed() ? "signed_colours" : "colours");
+      const table = remember(name, [], () => numbers(tables()[signed() ? "diverging" : "sequential"][name], Uint8Array));
+      return { table, signed: signed(), limit: model.get("limit") || automatic() };
+    },
+  };
+}
 
 /**
  * What can be told from zero, and what is left without noise.
@@ -60,7 +97,7 @@ export function wavelet(bound) {
   const choices = () => model.get("_choices");
   const rows = /** @type {[string, HTMLElement][]} */ ([
     ["wavelets", pick(bound, "wavelet", "wavelet", () => (choices().wavelets ?? []).map(
-      (/** @type {[string | null, string]} */ [name, family]) => [name, name ?? "none: the pixels", family]), ["_choices"])],
+      (/** @type {[string | null, string]} */ [name, family]) => [name, name ?? `none: the ${model.get("_signal").size.length === 1 ? "samples" : "pixels"}`, family]), ["_choices"])],
     ["levels", pick(bound, "level", "level", () => (choices().levels ?? []).map((/** @type {number} */ each) => [each, String(each)]), ["_choices"])],
     ["modes", pick(bound, "mode", "boundary mode", () => (choices().modes ?? []).map((/** @type {string} */ each) => [each, each]), ["_choices"])],
     ["kinds", pick(bound, "kind", "kind", () => (choices().kinds ?? []).map((/** @type {string} */ each) => [each, each]), ["_choices"])],

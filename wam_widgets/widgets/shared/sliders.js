@@ -1,5 +1,5 @@
 // @ts-check
-// A slider per scale, with solo, mute and reset. What is muted or alone follows from the weights themselves.
+// A slider per scale, with solo, mute and reset. What is muted or alone follows from the numbers themselves.
 import { element } from "./view.js";
 
 /** The largest weight, as in settings.py. */
@@ -7,24 +7,25 @@ const MOST_WEIGHT = 2;
 
 /**
  * @param {import("./view.js").Life} life
- * @param {import("./view.js").Model<any>} model  has a trait `weights`
+ * @param {import("./view.js").Model<any>} model
  * @param {() => string[]} names  of the scales, coarse to fine
+ * @param {{trait: string, word: string, legend: string}} [what]  the trait with a number per scale, and how it is called
  * @returns {{element: HTMLElement, rebuild: () => void, about: HTMLElement, reset: HTMLElement,
  *   note: (index: number, note: Node | null) => void}}
  *   `rebuild` is to be called when the names change, `note` puts something below a scale, `about` says what
  */
-export function scaleSliders(life, model, names) {
+export function scaleSliders(life, model, names, { trait, word, legend } = { trait: "weights", word: "weight", legend: "Scales" }) {
   const rows = element("div", { class: "wam-scales" });
-  const reset = element("button", { type: "button", class: "wam-button" }, "reset weights");
+  const reset = element("button", { type: "button", class: "wam-button" }, `reset ${word}s`);
   const about = element("div", { class: "wam-fine" });
-  const box = element("fieldset", { class: "wam-box" }, element("legend", {}, "Scales"), about, rows, reset);
+  const box = element("fieldset", { class: "wam-box" }, element("legend", {}, legend), about, rows, reset);
   const set = life.setter(model);
   /** @type {number[]} what a muted scale goes back to */
   let loud = [];
   /** @type {number[] | null} what a scale that is alone goes back to */
   let together = null;
 
-  const weights = () => /** @type {number[]} */ ([...model.get("weights")]);
+  const weights = () => /** @type {number[]} */ ([...model.get(trait)]);
   const heard = (/** @type {number[]} */ given) => given.flatMap((weight, index) => (weight > 0 ? [index] : []));
   const alone = (/** @type {number[]} */ given) => (heard(given).length === 1 && given.length > 1 ? heard(given)[0] : -1);
 
@@ -32,7 +33,7 @@ export function scaleSliders(life, model, names) {
     rows.replaceChildren(
       ...names().map((name, index) => {
         const range = element("input", {
-          type: "range", min: 0, max: MOST_WEIGHT, step: 0.01, "data-weight": index, "aria-label": `weight of ${name}`,
+          type: "range", min: 0, max: MOST_WEIGHT, step: 0.01, "data-weight": index, "aria-label": `${word} of ${name}`,
         });
         return element(
           "div", { class: "wam-scale" },
@@ -69,7 +70,7 @@ export function scaleSliders(life, model, names) {
     const index = Number(event.target.dataset.weight);
     now[index] = Number(event.target.value);
     if (now[index] > 0) loud[index] = now[index];
-    set({ weights: now });
+    set({ [trait]: now });
   });
   life.listen(rows, "click", (event) => {
     const button = event.target.closest("button");
@@ -79,20 +80,20 @@ export function scaleSliders(life, model, names) {
       const index = Number(button.dataset.mute);
       if (now[index] > 0) loud[index] = now[index];
       now[index] = now[index] > 0 ? 0 : loud[index];
-      set({ weights: now });
+      set({ [trait]: now });
       return;
     }
     const index = Number(button.dataset.solo);
     if (alone(now) === index) {
-      set({ weights: together && heard(together).length ? together : now.map(() => 1) });
+      set({ [trait]: together && heard(together).length ? together : now.map(() => 1) });
       return;
     }
     if (alone(now) < 0) together = now;
-    set({ weights: now.map((weight, each) => (each === index ? (together?.[index] || weight || 1) : 0)) });
+    set({ [trait]: now.map((weight, each) => (each === index ? (together?.[index] || weight || 1) : 0)) });
   });
-  life.listen(reset, "click", () => set({ weights: names().map(() => 1) }));
+  life.listen(reset, "click", () => set({ [trait]: names().map(() => 1) }));
   rebuild();
-  life.follow(model, ["weights"], show);
+  life.follow(model, [trait], show);
   return {
     element: box,
     rebuild,

@@ -98,6 +98,16 @@ export class Life {
     };
   }
 
+  /** Return a function that runs `action` once it hasn't been called for so many milliseconds. @param {() => void} action @param {number} rest */
+  afterRest(action, rest) {
+    let waiting = 0;
+    this.endings.push(() => clearTimeout(waiting));
+    return () => {
+      clearTimeout(waiting);
+      waiting = window.setTimeout(() => this.safely(action), rest);
+    };
+  }
+
   /**
    * Return a function that sets traits at once, for this page, and tells the kernel when the finger has rested for so
    * many milliseconds: 0 for what is chosen rather than moved.
@@ -128,6 +138,34 @@ export class Life {
   end() {
     for (const ending of this.endings.splice(0).reverse()) ending();
   }
+}
+
+/** What was computed last under a name, and for which settings. @param {Model<any>} model */
+export function memory(model) {
+  /** @type {Map<string, {settings: string, is: any}>} */
+  const kept = new Map();
+  return {
+    /**
+     * Compute something, unless nothing that it depends on has changed.
+     * @template T
+     * @param {string} name
+     * @param {string[]} names  of the traits that it depends on
+     * @param {() => T} compute
+     * @returns {T}
+     */
+    remember(name, names, compute) {
+      const settings = JSON.stringify(names.map((each) => model.get(each)));
+      const found = kept.get(name);
+      if (found?.settings === settings) return found.is;
+      const is = compute();
+      kept.set(name, { settings, is });
+      return is;
+    },
+    /** Forget what has other reasons to change: by default everything. @param {...string} names */
+    forget(...names) {
+      for (const name of names.length ? names : [...kept.keys()]) kept.delete(name);
+    },
+  };
 }
 
 /**

@@ -1,0 +1,226 @@
+// @ts-check
+// Tracks of equal length that play together, sample by sample in step, each at its own level.
+
+/** Seconds in which levels change and sounds begin or end in their middle: a jump would click. */
+const FADE = 0.01;
+
+/** Seconds that are left for making sources before they start. */
+const AHEAD = 0.02;
+
+/** Samples per second that browsers play. */
+export const PLAYABLE = [3000, 768000];
+
+/** @typedef {[number, number] | null} Loop  begin and end in seconds */
+
+/**
+ * Let tracks begin together in a context, online or offline.
+ * @param {BaseAudioContext} context
+ * @param {AudioBuffer[]} buffers  one per track
+ * @param {AudioNode} out
+ * @param {{levels: number[], at: number, from: number, loop: Loop, speed: number}} how  when to begin, and where
+ */
+export function begin(context, buffers, out, { levels, at, from, loop, speed }) {
+  const fade = new GainNode(context, { gain: from > 0 ? 0 : 1 }); // the beginning of a sound is as it is
+  if (from > 0) fade.gain.setValueAtTime(0, at).linearRampToValueAtTime(1, at + FADE);
+  fade.connect(out);
+  const gains = levels.map((level) => new GainNode(context, { gain: level }));
+  const sources = buffers.map((buffer, track) => {
+    const source = new AudioBufferSourceNode(context, {
+      buffer, playbackRate: speed, loop: loop !== null, loopStart: loop?.[0] ?? 0, loopEnd: loop?.[1] ?? 0,
+    });
+    source.connect(gains[track]).connect(fade);
+    source.start(at, from);
+    return source;
+  });
+  return {
+    gains,
+    sources,
+    /** Fade out. @param {number} when */
+    end(when) {
+      fade.gain.cancelScheduledValues(when);
+      fade.gain.setValueAtTime(1, when).linearRampToValueAtTime(0, when + FADE);
+      for (const source of sources) {
+        source.onended = null;
+        source.stop(when + FADE);
+      }
+      const [last] = sources;
+      last.onended = () => fade.disconnect();
+    },
+  };
+}
+
+/** Buffers that a context plays. @param {Float32Array[][]} tracks  (track, output, sample) @param {number} rate */
+export function buffersOf(tracks, rate) {
+  return tracks.map((outputs) => {
+    const buffer = new AudioBuffer({ length: outputs[0].length, numberOfChannels: outputs.length, sampleRate: rate });
+    outputs.forEach((samples, output) => buffer.copyToChannel(/** @type {any} */ (samples), output));
+    return buffer;
+  });
+}
+
+/** What plays a widget's tracks, however many views it has. */
+export class Player {
+  constructor() {
+    this.rate = 0;
+    this.duration = 0;
+    this.playing = false;
+    /** @type {Set<() => void>} called when the sound has come to its end */
+    this.atEnd = new Set();
+    /** @type {Loop} */
+    this.loop = null;
+    this.speed = 1;
+    this.volume = 1;
+    /** @type {number[]} */
+    this.levels = [];
+    /** @type {Float32Array[][]} */
+    this.tracks = [];
+    /** @type {AudioBuffer[] | null} made when first played */
+    this.buffers = null;
+    /** @type {AudioContext | null} made when first played: browsers allow no earlier */
+    this.context = null;
+    /** @type {GainNode | null} */
+    this.out = null;
+    /** @type {ReturnType<typeof begin> | null} */
+    this.take = null;
+    this.began = 0;
+    this.from = 0;
+  }
+
+  /** Whether a browser plays it. */
+  get playable() {
+    return this.rate >= PLAYABLE[0] && this.rate <= PLAYABLE[1];
+  }
+
+  /** Whether the browser lets it sound: before the first click on a page it may not. */
+  get waiting() {
+    return this.playing && this.context?.state === "suspended";
+  }
+
+  /** Play other tracks from now on. @param {Float32Array[][]} tracks @param {number} rate @param {number[]} levels */
+  load(tracks, rate, levels) {
+    if (tracks === this.tracks) return;
+    if (rate !== this.rate) {
+      this.pause();
+      this.context?.close();
+      this.context = null;
+    }
+    this.change({ tracks, levels, buffers: null, rate, duration: tracks[0][0].length / rate });
+  }
+
+  /** Where a moment of the context's clock is in the sound, in seconds from its beginning. @param {number} time */
+  placeAt(time) {
+    const at = this.from + Math.max(0, time - this.began) * this.speed;
+    if (!this.loop) return Math.min(at, this.duration);
+    const [start, end] = this.loop;
+    return at < end ? at : start + ((at - start) % (end - start));
+  }
+
+  /** What is heard now, in seconds from the beginning. */
+  get position() {
+    if (!this.playing || !this.context) return this.from;
+    return this.placeAt(this.context.currentTime - (this.context.outputLatency || 0));
+  }
+
+  /** Go to a place, playing or not. @param {number} position */
+  seek(position) {
+    this.change({}, Math.min(this.duration, Math.max(0, position)));
+  }
+
+  /** @param {Loop} loop */
+  setLoop(loop) {
+    if (JSON.stringify(loop) !== JSON.stringify(this.loop)) this.change({ loop });
+  }
+
+  /** @param {number} speed */
+  setSpeed(speed) {
+    if (speed !== this.speed) this.change({ speed });
+  }
+
+  /** @param {number[]} levels  one per track @param {number} volume */
+  setLevels(levels, volume) {
+    this.levels = levels;
+    this.volume = volume;
+    if (!this.context || !this.take || !this.out) return;
+    const now = this.context.currentTime;
+    this.take.gains.forEach((gain, track) => gain.gain.setTargetAtTime(levels[track], now, FADE));
+    this.out.gain.setTargetAtTime(volume, now, FADE);
+  }
+
+  play() {
+    if (this.playing || !this.playable) return;
+    if (!this.context) {
+      this.context = new AudioContext({ sampleRate: this.rate, latencyHint: "interactive" });
+      this.out = new GainNode(this.context, { gain: this.volume });
+      this.out.connect(this.context.destination);
+    }
+    this.playing = true;
+    this.context.resume();
+    this.change({}, this.from < this.duration ? this.from : 0);
+  }
+
+  pause() {
+    if (!this.playing) return;
+    const { context } = this;
+    this.from = this.position;
+    this.playing = false;
+    this.take?.end(context?.currentTime ?? 0);
+    this.take = null;
+    const idle = () => this.playing || this.context !== context || context?.suspend(); // a clock that runs costs power
+    this.resting = window.setTimeout(idle, 20 * FADE * 1000);
+  }
+
+  /**
+   * Change what plays; if it plays, by sources that take over from those that play now.
+   * @param {Partial<Pick<Player, "tracks" | "levels" | "buffers" | "rate" | "duration" | "loop" | "speed">>} values
+   * @param {number} [from]  by default it goes on where it is
+   */
+  change(values, from) {
+    const { context, out } = this;
+    if (!this.playing || !context || !out) {
+      Object.assign(this, values);
+      this.from = from ?? Math.min(this.from, this.duration);
+      return;
+    }
+    const at = context.currentTime + AHEAD;
+    const place = from ?? this.placeAt(at);
+    Object.assign(this, values);
+    clearTimeout(this.resting);
+    this.take?.end(at);
+    const { levels, loop, speed } = this;
+    this.from = loop && (place < loop[0] || place >= loop[1]) ? loop[0] : place;
+    this.began = at;
+    this.buffers ??= buffersOf(this.tracks, this.rate);
+    this.take = begin(context, this.buffers, out, { levels, at, from: this.from, loop, speed });
+    this.take.sources[0].onended = () => {
+      this.playing = false;
+      this.from = 0;
+      this.take = null;
+      for (const told of [...this.atEnd]) told();
+    };
+  }
+
+  close() {
+    clearTimeout(this.resting);
+    this.playing = false;
+    this.take = null;
+    this.context?.close();
+    this.context = null;
+  }
+}
+
+/** @type {WeakMap<object, {player: Player, views: number}>} */
+const players = new WeakMap();
+
+/** The player of a widget, shared by its views; closed with the last of them. @param {import("./view.js").Life} life @param {object} model */
+export function playerOf(life, model) {
+  const found = players.get(model) ?? { player: new Player(), views: 0 };
+  players.set(model, found);
+  found.views += 1;
+  life.endings.push(() => {
+    found.views -= 1;
+    if (found.views) return;
+    found.player.close();
+    players.delete(model);
+  });
+  return found.player;
+}
