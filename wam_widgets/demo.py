@@ -1,4 +1,4 @@
-"""The main job: explain real photos with a real network, and write a page that shows why it said what it said."""
+"""The main job: explain real photos and sounds with real networks, and write a page that shows why they said so."""
 
 from __future__ import annotations
 
@@ -18,12 +18,19 @@ from wam_widgets.attribution import Explanation, explain
 from wam_widgets.attribution.passes import Model
 from wam_widgets.export import page
 from wam_widgets.plots.words import class_name, number, percent, probability, scale_words
-from wam_widgets.samples import Sample, image_model, images
-from wam_widgets.widgets import ImageExplorer
+from wam_widgets.samples import Sample, audio, audio_model, image_model, images
+from wam_widgets.transform import bands
+from wam_widgets.widgets import ImageExplorer, SpectrogramPlayer
 from wam_widgets.widgets.base import Widget
 
 _COPIES = 100
 _CUSTOMARY = 25
+
+#: The sounds of the demo, and how many octaves they are split into.
+_SOUNDS, _OCTAVES = ("man", "sword"), 6
+
+#: Of a sound's coefficients, as many are kept to hear what mattered.
+_KEPT = 0.05
 
 
 class Scale(NamedTuple):
@@ -38,13 +45,13 @@ class Scale(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Case:
-    """A photo and its explanations."""
+    """A photo or a sound, and its explanations."""
 
     sample: Sample
-    """The photo, with whom to thank for it."""
+    """What is explained, with whom to thank for it."""
 
     smooth: Explanation
-    """SmoothGrad, which has standard errors."""
+    """SmoothGrad, which has standard errors; of a sound, its contributions."""
 
     integrated: Explanation
     """Integrated Gradients, which sum to the score."""
@@ -61,21 +68,22 @@ def run(
     *,
     model: Model | None = None,
     photos: Sequence[Sample] | None = None,
+    sounds: Sequence[Sample] | None = None,
     level: int = 5,
     copies: int = _COPIES,
 ) -> int:
-    """Explain the photos, print what was found, and write a page of live explorers.
+    """Explain photos and sounds, print what was found, and write a page of live explorers.
 
     Parameters
     ----------
     out : Path
         Folder to write to; made if it isn't there.
-    model, photos : optional
-        By default the sample network and the sample photos.
+    model, photos, sounds : optional
+        By default the sample network of images, the sample photos, and two sample sounds for the network of sounds.
     level : int
-        Number of decompositions.
+        Number of decompositions of the photos.
     copies : int
-        Noisy copies per photo.
+        Noisy copies of each.
 
     Returns
     -------
@@ -89,23 +97,27 @@ def run(
     try:
         model = image_model() if model is None else model
         photos = list(images().values()) if photos is None else photos
+        sounds = [audio()[name] for name in _SOUNDS] if sounds is None else sounds
     except ImportError as error:
         return _fail(str(error))
     began = time.perf_counter()
     print(
-        f"Explaining {len(photos)} photos with {type(model).__name__}: {copies} passes each for SmoothGrad, and as many"
+        f"Explaining {len(photos)} photos with {type(model).__name__}{f' and {len(sounds)} sounds' if sounds else ''}: "
+        f"{copies} passes each for SmoothGrad, and as many"
     )
     print("as it takes to sum to the score within 5 % for Integrated Gradients.", flush=True)
-    cases = []
+    cases: list[Case] = []
     try:
-        for index, photo in enumerate(photos, start=1):
-            print(f"\n[{index} of {len(photos)}] {photo.title} ({photo.name})", flush=True)
-            cases.append(_explain(model, photo, level, copies))
+        for index, sample in enumerate([*photos, *sounds], start=1):
+            print(f"\n[{index} of {len(photos) + len(sounds)}] {sample.title} ({sample.name})", flush=True)
+            with _stopping():
+                heard = index > len(photos)
+                cases.append(_hear(sample, copies) if heard else _look(model, sample, level, copies))
             print(_report(cases[-1]), flush=True)
         with _stopping():
             few = explain(model, photos[0].signal, level=level, samples=min(_CUSTOMARY, copies))
         file = out / "index.html"
-        file.write_text(_page(cases, few), encoding="utf-8")
+        file.write_text(_page(cases[: len(photos)], cases[len(photos) :], few), encoding="utf-8")
     except OSError as error:
         return _fail(f"Can't write to {out}: {error.strerror or error}. Name another folder: --out FOLDER")
     print(f"\nDone in {time.perf_counter() - began:.0f} s. Open this page in a browser:\n{file.resolve().as_uri()}")
@@ -135,16 +147,49 @@ def _stopping() -> Iterator[None]:
         yield
 
 
-def _explain(model: Model, photo: Sample, level: int, copies: int) -> Case:
+def _look(model: Model, photo: Sample, level: int, copies: int) -> Case:
+    """Explain a photo."""
     began = time.perf_counter()
-    with _stopping():
-        smooth = explain(model, photo.signal, level=level, samples=copies)
-        integrated = explain(
-            model, photo.signal, method="integrated_gradients", level=level, tolerance=0.05, max_samples=800
-        )
-    seconds = time.perf_counter() - began
+    smooth = explain(model, photo.signal, level=level, samples=copies)
+    integrated = explain(
+        model, photo.signal, method="integrated_gradients", level=level, tolerance=0.05, max_samples=800
+    )
+    return _case(photo, smooth, integrated, time.perf_counter() - began)
+
+
+def _hear(sound: Sample, copies: int) -> Case:
+    """Explain a sound: what contributes, since a network in decibels is most sensitive to silence."""
+    began, model = time.perf_counter(), audio_model()
+    smooth = explain(
+        model.network,
+        sound.signal,
+        front_end=model.front_end,
+        wavelet="db4",
+        level=_OCTAVES,
+        samples=copies,
+        grid=sound.grid,
+        labels=model.labels,
+    )
+    integrated = explain(
+        model,
+        sound.signal,
+        method="integrated_gradients",
+        wavelet="db4",
+        level=_OCTAVES,
+        tolerance=0.05,
+        max_samples=800,
+        grid=sound.grid,
+    )
+    return _case(sound, smooth.contribution(), integrated, time.perf_counter() - began)
+
+
+def _case(sample: Sample, smooth: Explanation, integrated: Explanation, seconds: float) -> Case:
+    names = scale_words(smooth)
+    if sample.grid is not None:
+        octaves = bands(smooth.wavelet, smooth.level, 1 / sample.grid.spacing[0])
+        names = [f"{octave.low:g} to {octave.high:g} Hz" for octave in octaves]
     columns = zip(
-        scale_words(smooth),
+        names,
         smooth.scale_shares()[0].tolist(),
         smooth.scale_share_intervals()[0].tolist(),
         _told_from_zero(smooth),
@@ -152,7 +197,7 @@ def _explain(model: Model, photo: Sample, level: int, copies: int) -> Case:
         strict=True,
     )
     scales = [Scale(name, share, (low, high), told, added) for name, share, (low, high), told, added in columns]
-    return Case(photo, smooth, integrated, scales, seconds)
+    return Case(sample, smooth, integrated, scales, seconds)
 
 
 # ----------------------------------------------------------------------------------------------------- what is found
@@ -208,6 +253,11 @@ _ADDS_UP = (
     "coefficient: coarse at the top left of the mosaic, fine outwards. Red speaks for the class, blue against it; "
     "point at a coefficient to read it off."
 )
+_HEARD = (
+    "<strong>Hear what mattered.</strong> Press play, or space on the spectrogram: what sounds is the twentieth of the "
+    "coefficients that contributes most. Switch to “only the rest”, and read what the network makes of both. Solo an "
+    "octave on the mixing desk. Drag over the spectrogram to loop a moment."
+)
 
 _STYLE = """
 :root { --faint: light-dark(#555, #b0b0b0); --rule: light-dark(#ccc, #444); }
@@ -228,9 +278,10 @@ dd { margin: 0; }
 """
 
 
-def _page(cases: Sequence[Case], few: Explanation) -> str:
+def _page(cases: Sequence[Case], heard: Sequence[Case], few: Explanation) -> str:
     """Return the page: live, and nothing from outside."""
-    links = " · ".join(f'<a href="#{_e(case.sample.name)}">{_e(case.sample.title)}</a>' for case in cases)
+    samples = [case.sample for case in (*cases, *heard)]
+    links = " · ".join(f'<a href="#{_e(s.name)}">{_e(s.title)}</a>' for s in samples)
     first = cases[0]
     smooth = first.smooth
     copies = int(smooth.passes[0])
@@ -252,17 +303,16 @@ finest. Error bars come from {copies} noisy copies of each photo.</p>
 <p>{links}</p>
 <div class="warn"><p><strong>Where such a map misleads.</strong> {_e(misleading)}</p></div>
 """
-    thanks = "".join(
-        f"<li>{_e(c.sample.title)}: {_e(c.sample.credit)}; licence: {_e(c.sample.licence)}</li>" for c in cases
-    )
+    thanks = "".join(f"<li>{_e(s.title)}: {_e(s.credit)}; licence: {_e(s.licence)}</li>" for s in samples)
     closing = f"""
 <h2>Credits and licences</h2>
 <ul>{thanks}</ul>
 <p class="credit">Method: Kasmi, Brunetto, Fel, Parekh, <cite>One Wave To Explain Them All</cite>, ICML 2025. Made with
 wam_widgets by <code>python -m wam_widgets demo</code>.</p>
 """
-    parts = [opening, *(part for case in cases for part in _section(case)), closing]
-    title = f"Why did the network say so? {len(cases)} photos, scale by scale"
+    sections = [*map(_seen, cases), *([[_listening(heard)]] if heard else []), *map(_played, heard)]
+    parts = [opening, *(part for section in sections for part in section), closing]
+    title = f"Why did the network say so? {len(cases)} photos{f' and {len(heard)} sounds' if heard else ''}, by scale"
     try:
         return page(parts, title=title, style=_STYLE)
     finally:
@@ -271,22 +321,52 @@ wam_widgets by <code>python -m wam_widgets demo</code>.</p>
                 part.close()
 
 
-def _section(case: Case) -> Iterator[str | Widget]:
+def _seen(case: Case) -> Iterator[str | Widget]:
     """Iterate over what stands under a photo's heading."""
+    yield f"{_heading(case)}<p>{_SENSITIVE}</p>"
+    yield ImageExplorer(case.smooth)
+    yield f"<p>{_ADDS_UP}</p>"
+    yield ImageExplorer(case.integrated, look="mosaic", signed=True)
+    yield _numbers(case)
+
+
+def _listening(heard: Sequence[Case]) -> str:
+    """Return what stands above the sounds."""
+    model = str(heard[0].integrated.settings["model"])
+    return f"""
+<h1>And what did it hear?</h1>
+<p>Another network ({_e(model)}) knows 12 kinds of sound. Of a sound, a scale is an <em>octave</em>: each coefficient
+has a tile in time and frequency, and can be played.</p>
+<p>{_HEARD}</p>
+<div class="warn"><p><strong>Where such a map misleads.</strong> In one clear sound, what is loud is what the network
+hears: keeping the loudest coefficients, which takes no network, often does as well. Only sounds that are mixed tell the
+two apart.</p></div>
+"""
+
+
+def _played(case: Case) -> Iterator[str | Widget]:
+    """Iterate over what stands under a sound's heading."""
+    model = audio_model()
+    yield _heading(case)
+    yield SpectrogramPlayer(case.smooth, model=model.network, front_end=model.front_end, heard="kept", fraction=_KEPT)
+    yield _numbers(case)
+
+
+def _heading(case: Case) -> str:
     label, chance = _prediction(case.smooth)
+    return f"""
+<h2 id="{_e(case.sample.name)}">{_e(case.sample.title)}: “{_e(label)}”, {_e(chance)}</h2>
+<p class="credit">{_e(case.sample.credit)}; licence: {_e(case.sample.licence)}</p>
+"""
+
+
+def _numbers(case: Case) -> str:
+    """Return what was found, as tables."""
     rows = "".join(
         f'<tr><th scope="row">{_e(name)}</th>' + "".join(f"<td>{_e(cell)}</td>" for cell in cells) + "</tr>"
         for name, *cells in map(_cells, case.scales)
     )
-    yield f"""
-<h2 id="{_e(case.sample.name)}">{_e(case.sample.title)}: “{_e(label)}”, {_e(chance)}</h2>
-<p class="credit">{_e(case.sample.credit)}; licence: {_e(case.sample.licence)}</p>
-<p>{_SENSITIVE}</p>
-"""
-    yield ImageExplorer(case.smooth)
-    yield f"<p>{_ADDS_UP}</p>"
-    yield ImageExplorer(case.integrated, look="mosaic", signed=True)
-    yield f"""
+    return f"""
 <dl>
 <dt>SmoothGrad</dt><dd>{int(case.smooth.passes[0])} passes</dd>
 <dt>Integrated Gradients</dt><dd>{int(case.integrated.passes[0])} passes</dd>
@@ -294,8 +374,9 @@ def _section(case: Case) -> Iterator[str | Widget]:
 <dt>Time of the passes</dt><dd>{case.seconds:.1f} s</dd>
 </dl>
 <div class="table" role="region" aria-label="Numbers by scale: {_e(case.sample.title)}" tabindex="0"><table>
-<caption>Share: of the energy of SmoothGrad's attribution, noise subtracted. Told from zero: share of the scale's
-coefficients, false discovery rate 5 %. Adds to score: Integrated Gradients.</caption>
+<caption>Share: of the energy of SmoothGrad's {_e("contributions" if case.sample.grid else "attribution")}, noise
+subtracted. Told from zero: share of the scale's coefficients, false discovery rate 5 %. Adds to score: Integrated
+Gradients.</caption>
 <thead><tr><th scope="col">scale</th><th scope="col">share</th><th scope="col">95 % interval</th>
 <th scope="col">told from zero</th><th scope="col">adds to score</th></tr></thead>
 <tbody>{rows}</tbody>

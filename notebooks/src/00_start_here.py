@@ -247,4 +247,4 @@ checks.asked(model, contrast)
 # ## You can now
 #
 # mix the scales of an explanation, count which of its numbers can be told from zero, and ask why one class rather
-# than another. **Next:** the [README](../README.md) lists when not to trust a picture.
+# than another. **Next:** [what did the network hear in a voice?](01_what_did_it_hear.ipynb)

@@ -1,0 +1,224 @@
+# %% [markdown]
+# # What did the network hear in a voice?
+#
+# **Time:** 30 minutes. **Run time:** less than a minute on one core; no graphics card. **Prerequisites:** lesson
+# [0](00_start_here.ipynb). Headphones help.
+#
+# You will be able to
+#
+# - **mix** a sound from the octaves that mattered, while it plays,
+# - **tell** what a network is sensitive to from what made its answer,
+# - **compare** an explanation with controls that know nothing.
+#
+# *The players are alive, so GitHub can't show them ([a photograph of one](pictures/player-light.png)). `make lab` opens
+# this page as a notebook.*
+
+# %% [markdown]
+# ## 1. Listen first
+#
+# A small network knows 12 kinds of sound. This one comes from a recording that it was not trained on.
+
+# %%
+import tempfile
+from pathlib import Path
+
+import checks  # the file beside this notebook: it looks at what you do in the exercises
+import torch
+from IPython.display import Audio
+
+import wam_widgets as wam
+
+model = wam.samples.audio_model()
+man = wam.samples.audio()["man"]  # Sound: Wildfire Games, CC BY-SA 3.0
+sound = man.signal  # 1 sound, 1 channel, 32,000 samples: 2 seconds, 16,000 per second
+Audio(sound[0].numpy(), rate=16_000)
+
+
+# %% tags=["nbval-check-output", "keep_output"]
+def say(sound):
+    """Print the two most probable classes."""
+    probabilities, classes = model(sound).softmax(1)[0].topk(2)
+    print(", ".join(f"{model.labels[c]} {p:.0%}" for p, c in zip(probabilities, classes, strict=True)))
+
+
+say(sound)
+
+# %% [markdown]
+# **Predict.** Was it the pitch of the voice, its vowels, or the hiss of its consonants? When?
+
+# %%
+explanation = wam.explain(
+    model.network, sound, front_end=model.front_end, grid=man.grid, labels=model.labels, wavelet="db4", level=6
+)
+
+# %% [markdown]
+# The network is in two parts: the *front end* turns the sound into a picture, its spectrogram in decibels; the rest
+# looks at that picture. We explain through both. `grid` says how many samples make a second.
+
+# %% tags=["view"]
+explanation
+
+# %% [markdown]
+# **How to read it.** Time goes to the right, frequency up. A scale is an *octave* here: from one dashed line to the
+# next, frequencies double. Each coloured tile is a coefficient; the darker, the more a small change there would change
+# the score. Click to go to a moment, drag to loop a part of it, press space to play.
+#
+# ## 2. What it is sensitive to isn't what it heard
+#
+# **Predict.** We keep the twentieth of the coefficients that is darkest, and throw the rest away. Is it still a voice?
+
+# %% tags=["nbval-check-output", "keep_output"] jupyter={"outputs_hidden": true}
+dark = explanation.rebuild(fraction=0.05)
+print("the darkest twentieth: ", end="")
+say(dark)
+print("all the rest:          ", end="")
+say(sound - dark)
+
+# %% [markdown]
+# It isn't, and the rest still is. A gradient asks what a *small change* would do. In decibels a whisper added to
+# silence is a large change, so that the network is most sensitive where there is nothing to hear.
+#
+# A *contribution* asks what is there already: the gradient times the coefficient itself. It needs no further pass.
+
+# %% tags=["nbval-check-output", "keep_output"] jupyter={"outputs_hidden": true}
+contribution = explanation.contribution()
+kept = contribution.rebuild(fraction=0.05)
+print("the twentieth that contributes most: ", end="")
+say(kept)
+print("all the rest:                        ", end="")
+say(sound - kept)
+
+# %% tags=["view"]
+player = wam.show(contribution, model=model.network, front_end=model.front_end, heard="kept")
+player
+
+# %% [markdown]
+# **How to read it.** The dark tiles now lie where the sound is. Play it: you hear the twentieth; blue in the waveform
+# is what is left. Choose *only the rest*, and move *coefficients kept*: the table says what the network makes of each.
+#
+# ## 3. Which octave is a voice?
+#
+# **Predict.** A man's voice has a pitch of about 100 to 200 Hz. Which octave contributes most?
+
+# %% tags=["nbval-check-output", "keep_output"] jupyter={"outputs_hidden": true}
+octaves = [f"{octave.low:.0f} to {octave.high:.0f} Hz" for octave in wam.transform.bands("db4", 6, 16_000)]
+for scale, octave, share in zip(explanation.scales, octaves, contribution.scale_shares()[0], strict=True):
+    print(f"{scale:13}  {octave:15}  {share:4.0%}")
+
+# %% [markdown]
+# The pitch, by far. Hear it alone, as on a mixing desk:
+
+# %%
+player.heard = "original"
+player.gains = [0, 1, 0, 0, 0, 0, 0]  # of the scales, coarse to fine
+
+# %% [markdown]
+# Press *solo* on others while it plays, and watch the column *your mix*.
+#
+# ## 4. The same passes, in the spectrogram
+#
+# The gradient was also kept where the front end ends. **Predict.** Will both pictures show the same?
+
+# %% tags=["view"]
+wam.plots.spectrogram(explanation)
+
+# %% [markdown]
+# **How to read it.** Above, the sound. In the middle the wavelet's tiles: narrow and tall at the top, wide and flat at
+# the bottom. Below, the network's own picture, with cells of one size. Only the tiles can be played.
+#
+# ## 5. Does it add up?
+#
+# *Integrated Gradients* walks from silence to the sound and splits the difference of the scores exactly. In decibels
+# most happens near silence, so it takes its steps where they are needed, until it misses less than 2 %.
+#
+# **Predict.** Does every octave speak for “voice”?
+
+# %% tags=["nbval-check-output", "keep_output"] jupyter={"outputs_hidden": true}
+options = {"method": "integrated_gradients", "tolerance": 0.02, "max_samples": 400, "progress": False}
+path = wam.explain(model, sound, grid=man.grid, wavelet="db4", level=6, **options)
+print(f"voice {path.score[0]:.1f}, of silence {path.baseline_score[0]:.1f}. The difference, scale by scale:")
+for scale, octave, part in zip(path.scales, octaves, path.completeness_by_scale()[0], strict=True):
+    print(f"{scale:13}  {octave:15}  {part:+.1f}")
+missed = path.completeness_gap(relative=True).abs()[0]
+print(f"It misses {missed:.0%} of the difference.")
+
+# %% [markdown]
+# It doesn't: what lies above 2 kHz speaks against a voice.
+#
+# ## 6. Where the map misleads
+#
+# “The twentieth that contributes most is a voice”: would *any* twentieth do? **Predict.** What does the network say
+# of a twentieth at random, and of the *loudest* twentieth, which needs no network at all?
+
+# %% tags=["nbval-check-output", "keep_output"] jupyter={"outputs_hidden": true}
+coefficients = explanation.signal_coefficients()
+dice = coefficients.map(lambda band: torch.rand(band.shape, generator=torch.Generator().manual_seed(0)))
+for name, order in [("random", dice), ("loudest", coefficients.map(torch.abs))]:
+    print(f"{name:8} ", end="")
+    say(wam.reconstruct(coefficients.keep(order.largest(0.05))))
+
+# %% [markdown]
+# Chance fails, but loudness does nearly as well: in one clear voice, the loud is the voice. So this clip alone doesn't
+# prove that the explanation found what the *network* uses. A fair test mixes in another sound, and repeats it over
+# many clips: `make sound-experiments` does.
+#
+# ## 7. Keep it
+#
+# A sound file of what was kept, as loud as the original, and a page that plays without Python.
+
+# %%
+folder = Path(tempfile.mkdtemp())
+wam.to_wav(kept[0], folder / "kept.wav", 16_000, level=sound[0])
+wam.export_html(player, folder / "voice.html", wavelets=["haar"])
+
+# %% [markdown]
+# ## Your turn
+#
+# **Exercise 1: mix.** Make the sound *without* the octave of the pitch, 125 to 250 Hz, by
+# `contribution.rebuild(scales=[…])`. What does the network `say`?
+
+# %% tags=["exercise"]
+no_pitch = ...
+checks.without_pitch(contribution, no_pitch)
+
+# %% tags=["solution", "nbval-check-output", "keep_output"] jupyter={"outputs_hidden": true, "source_hidden": true}
+# Solution
+others = contribution.rebuild(scales=[scale for scale in contribution.scales if scale != "detail 6"])
+checks.without_pitch(contribution, others)
+say(others)
+
+# %% [markdown]
+# **Exercise 2: tell.** Explain the sound `wam.samples.audio()["alarm"]` as in section 1. Which scale holds the largest
+# share of its *contributions*? Give its name.
+
+# %% tags=["exercise"]
+alarm_scale = ...
+checks.alarmed(alarm_scale)
+
+# %% tags=["solution", "nbval-check-output", "keep_output"] jupyter={"outputs_hidden": true, "source_hidden": true}
+# Solution
+alarm = wam.samples.audio()["alarm"]
+why = wam.explain(model, alarm.signal, grid=alarm.grid, wavelet="db4", level=6, progress=False).contribution()
+largest = why.scales[int(why.scale_shares()[0].argmax())]
+checks.alarmed(largest)
+
+# %% [markdown]
+# **Exercise 3: compare.** Make the alarm of the twentieth of its coefficients that contributes *least*. What does the
+# network `say`?
+
+# %% tags=["exercise"]
+least = ...
+checks.least_kept(least)
+
+# %% tags=["solution", "nbval-check-output", "keep_output"] jupyter={"outputs_hidden": true, "source_hidden": true}
+# Solution
+weakest = why.attribution.map(lambda band: -band.abs()).largest(0.05)
+faint = wam.reconstruct(why.signal_coefficients().keep(weakest))
+checks.least_kept(faint)
+say(faint)
+
+# %% [markdown]
+# ## You can now
+#
+# mix a sound from the octaves that mattered, tell what a network is sensitive to from what made its answer, and
+# compare an explanation with controls. **Next:** the [README](../README.md) lists when not to trust a picture.
