@@ -9,6 +9,7 @@ from .bars import scale_contributions, scale_shares, significance
 from .maps import heatmap, scale_maps
 from .mosaics import mosaic
 from .overview import glance, picture, plot
+from .separation import separation, separation_sweep
 from .spectrograms import spectrogram
 
 __all__ = [
@@ -20,6 +21,8 @@ __all__ = [
     "scale_contributions",
     "scale_maps",
     "scale_shares",
+    "separation",
+    "separation_sweep",
     "significance",
     "spectrogram",
 ]
