@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -147,7 +148,7 @@ def test_a_score_without_a_path_to_the_signal_is_refused(model: Any) -> None:
 
 def test_a_zero_gradient_is_a_valid_answer() -> None:
     silence = torch.zeros(1, 1, 64)
-    with pytest.warns(RuntimeWarning, match="constant"):
+    with pytest.warns(RuntimeWarning, match=r"^Item\(s\) \[0\] are silent \(zero everywhere\), and so is their expl"):
         found = wam.explain(lambda x: x.square().flatten(1), silence, 3)
     assert found.attribution.total() == 0
     assert not found.heatmap().any()
@@ -155,6 +156,184 @@ def test_a_zero_gradient_is_a_valid_answer() -> None:
     assert not found.scale_share_intervals().any()
     assert not any(bool(band.any()) for *_, band in found.significant().bands())
     assert not found.denoised().gradient.any()
+
+
+# -------------------------------------------------------------------------------- what is explained, but with a word
+
+BESIDE = signal_of(64, channels=1)  # two items; one becomes the case, the other stays what it is
+
+
+@pytest.mark.parametrize(
+    ("item", "options", "words"),
+    [
+        (torch.zeros(1, 64), {}, r"^Item\(s\) \[1\] are silent \(zero everywhere\), and so is their explanation"),
+        (torch.zeros(1, 64), {"method": "saliency"}, r"are silent \(zero everywhere\), and so is their explanation"),
+        (
+            torch.zeros(1, 64),
+            {"method": "integrated_gradients", "tolerance": 0.05, "max_samples": 2000},
+            r"are silent \(zero everywhere\), and so is their explanation",
+        ),
+        (
+            torch.full((1, 64), 0.5),
+            {"method": "integrated_gradients", "baseline": "mean", "tolerance": 0.05, "max_samples": 2000},
+            r"^Item\(s\) \[1\] equal their baseline.*Pass another `baseline`",
+        ),
+        (
+            1e-4 * BESIDE[0],
+            {"method": "saliency"},
+            r"^Item\(s\) \[1\] have an explanation that is zero everywhere: .* change with the signal where .*floor in the model",
+        ),
+        (
+            1e-4 * BESIDE[0],
+            {"method": "integrated_gradients", "tolerance": 0.05, "max_samples": 2000},
+            r"the score doesn't change along the line to them\. Look for a floor",
+        ),
+    ],
+    ids=["silence", "saliency", "path", "baseline", "floor", "floor of a path"],
+)
+def test_an_explanation_that_is_zero_says_why(item: Tensor, options: dict[str, Any], words: str) -> None:
+    signal = BESIDE.clone()
+    signal[1] = item
+
+    def decibels(sound: Tensor) -> Tensor:
+        return sound.square().mean(2).clamp(min=1e-4).log10()
+
+    with pytest.warns(RuntimeWarning, match=words) as told:
+        found = wam.explain(decibels, signal, 0, level=2, progress=False, **options)
+    assert len(told) == 1
+    flat = found.contribution().attribution.flatten()
+    assert not flat[1].any()
+    assert flat[0].any()
+
+
+def test_silence_that_a_model_is_sensitive_to_is_said_to_be_silent() -> None:
+    with pytest.warns(
+        RuntimeWarning, match=r"silent \(zero everywhere\): their contributions are zero, and their grad"
+    ):
+        found = wam.explain(SmallNet(1), torch.zeros(1, 2, 64, dtype=torch.float64), 1)
+    assert found.gradient.any()
+    assert not found.contribution().attribution.flatten().any()
+
+
+# ---------------------------------------------------------------------------------------------------- models of sound
+
+
+class Listener(torch.nn.Module):
+    """A model that knows its sampling rate and counts its passes."""
+
+    sample_rate = 16_000
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.passes = 0
+
+    def forward(self, sound: Tensor) -> Tensor:
+        self.passes += len(sound)
+        return sound.square().flatten(1)[:, :3]
+
+
+@pytest.mark.parametrize(("spacing", "unit"), [(1 / 44_100, "s"), (1000 / 44_100, "ms")])
+def test_a_rate_that_is_not_the_model_s_is_refused_before_any_pass(spacing: float, unit: str) -> None:
+    grid, model = wam.Grid(("time",), (spacing,), (unit,)), Listener()
+    words = (
+        r"sampling rate that the model is made for, 16000 Hz \(`sample_rate` of Listener\); got a grid of 44100 Hz\. "
+        r"Resample it, e\.g\. with `scipy\.signal\.resample_poly\(sound, 160, 441, axis=-1\)`.*\(1 / 16000,\), \('s',\)"
+    )
+    with pytest.raises(ValueError, match=words):
+        wam.explain(model, torch.rand(1, 1, 441), 0, grid=grid)
+    assert not model.passes
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"front_end": wam.LogMel(8000, n_fft=64, hop_length=32, n_mels=4)},
+        {"model": torch.nn.Sequential(wam.LogMel(8000, n_fft=64, hop_length=32, n_mels=4), torch.nn.Flatten())},
+    ],
+    ids=["front end", "sequence"],
+)
+def test_a_front_end_has_a_rate_too(options: dict[str, Any]) -> None:
+    grid = wam.Grid(("time",), (1 / 16_000,), ("s",))
+    with pytest.raises(
+        ValueError, match=r"made for, 8000 Hz \(`sample_rate` of .*resample_poly\(sound, 1, 2, axis=-1\)"
+    ):
+        wam.explain(options.pop("model", Listener()), torch.rand(1, 1, 441), 0, grid=grid, **options)
+
+
+@pytest.mark.parametrize(
+    "grid",
+    [None, wam.Grid(("time",), (1 / 16_000,), ("s",)), wam.Grid(("depth",), (0.1,), ("mm",))],
+    ids=["none", "the same", "no time"],
+)
+def test_a_rate_that_fits_or_is_unknown_is_no_matter(grid: Any) -> None:
+    assert wam.explain(Listener(), torch.rand(1, 1, 441), 0, grid=grid).passes.item() == 25
+
+
+@pytest.mark.parametrize(("full", "bits"), [(100, 8), (20_000, 16), (8_000_000, 24), (2**31 - 1, 32)])
+def test_whole_numbers_of_a_file_are_noticed(full: int, bits: int) -> None:
+    sound = (full * torch.tensor([[[-1.0, 0.25, 0.5, 1.0] * 4]], dtype=torch.float64)).round()
+    with pytest.warns(RuntimeWarning, match=rf"as {bits}-bit sound does in a file.*Pass `signal / {2 ** (bits - 1)}`"):
+        wam.explain(Listener(), sound, 0, level=1)
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.5, 3.7])
+def test_sound_from_minus_one_to_one_and_measurements_of_any_size_are_not(scale: float) -> None:
+    sound = torch.tensor([[[-1.0, 0.0, 0.5, 1.0] * 4]])
+    wam.explain(Listener(), scale * sound, 0, level=1)
+    wam.explain(lambda counts: counts.square().flatten(1), 40 * sound, 0, level=1)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "words"),
+    [
+        (
+            torch.int16,
+            r"got torch\.int16\. Pass `signal\.float\(\)`, scaled .* from -1 to 1, `signal\.float\(\) / 32768`",
+        ),
+        (torch.int32, r"from -1 to 1, `signal\.float\(\) / 2\*\*31`"),
+        (torch.uint8, r"`signal\.float\(\) / 255`, and 8-bit sound from -1 to 1, `signal\.float\(\) / 128 - 1`"),
+    ],
+    ids=str,
+)
+def test_integers_are_told_how_to_become_sound(dtype: torch.dtype, words: str) -> None:
+    model = Listener()
+    with pytest.raises(TypeError, match=words):
+        wam.explain(model, torch.ones(1, 1, 441).to(dtype), 0)
+    with pytest.raises(TypeError, match=words):
+        wam.LogMel(8000)(torch.ones(1, 1, 441).to(dtype))
+    assert not model.passes
+
+
+def test_a_clip_shorter_than_the_filter_is_refused_before_any_pass() -> None:
+    model = Listener()
+    with pytest.raises(ValueError, match=r"`level=3` is too deep: a signal of size \(5,\).*'db20' \(40 taps\).*'haar'"):
+        wam.explain(model, torch.rand(1, 1, 5), 0, wavelet="db20")
+    assert not model.passes
+
+
+def test_channels_that_come_last_are_noticed() -> None:
+    with pytest.raises(ValueError, match="too deep") as raised:
+        wam.explain(Listener(), torch.rand(1, 441, 2), 0)
+    assert re.search(r"441 channels of 2 sample\(s\)\. .* pass `signal\.transpose\(1, 2\)`", raised.value.__notes__[0])
+
+
+@pytest.mark.parametrize(
+    ("signal", "words"),
+    [
+        (
+            torch.rand(1, 2, 441),
+            r"2 channel\(s\), 1 spatial axis .*For a model of mono sound, mix down: `signal\.mean\(1, k",
+        ),
+        (torch.rand(1, 1, 441).double(), r"torch\.float64\. For a model in float32, pass `signal\.float\(\)`"),
+        (torch.rand(1, 1, 441, 3), r"2 spatial axes of size \(441, 3\) and torch\.float32\.$"),
+    ],
+    ids=["stereo", "double", "image"],
+)
+def test_what_somebody_s_model_does_not_take_is_told_with_what_is_most_often_wrong(signal: Tensor, words: str) -> None:
+    model = torch.nn.Sequential(torch.nn.Conv1d(1, 2, 3), torch.nn.Flatten())
+    with pytest.raises(RuntimeError) as raised:
+        wam.explain(model, signal, wavelet=None)
+    assert re.search(words, raised.value.__notes__[0])
 
 
 @pytest.mark.parametrize("method", ["saliency", "smoothgrad", "integrated_gradients"])

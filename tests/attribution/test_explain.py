@@ -404,7 +404,7 @@ def test_numbers_may_be_numpys(as_a_user: None) -> None:
 def test_a_constant_item_has_no_noise_and_says_so() -> None:
     signal = signal_of(13, 18)
     signal[1] = 0.5
-    with pytest.warns(RuntimeWarning, match=r"item\(s\) \[1\] are constant"):
+    with pytest.warns(RuntimeWarning, match=r"^Item\(s\) \[1\] are constant"):
         found = wam.explain(SmallNet(2), signal, 1)
     assert not found.standard_error().flatten()[1].gt(1e-12).any()
 

@@ -128,6 +128,19 @@ def test_a_sub_batch_grows_while_the_time_per_pass_falls(timings: dict[int, floa
     assert settle(timings).size == best
 
 
+def test_on_the_cpu_no_more_samples_are_run_at_once_than_fit_comfortably() -> None:
+    signals = {1: torch.empty(1, 1, 60 * 44_100), 8: torch.empty(3, 1, 2**19), 2: torch.empty(1, 3, 700, 900)}
+    for most, signal in signals.items():
+        found = sub_batch_for(SmallNet(1), signal, None, "auto")
+        assert found.most // most == 1, "at most four million samples, and always one pass"
+        while not found.settled:
+            found._learn(1 / found.size)  # the more the better
+        assert found.size == most
+        # Another device has memory of its own, and wants to be filled.
+        assert sub_batch_for(SmallNet(1), signal.to("meta"), None, "auto").most == torch.inf
+    assert sub_batch_for(SmallNet(1), signals[1], None, 5).size == 5, "who asks for more gets it"
+
+
 def test_what_was_found_is_remembered_per_model_shape_and_device() -> None:
     model, signal = SmallNet(2), signal_of(13, 18)
     first = sub_batch_for(model, signal, None, "auto")

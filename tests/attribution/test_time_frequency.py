@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 import wam_widgets as wam
 from wam_widgets.attribution.time_frequency import sampling_rate, tiles
-from wam_widgets.transform.octaves import draw_tiles
+from wam_widgets.transform.octaves import TimeFrequencyMap, draw_tiles
 
 from .networks import linear, signal_of
 
@@ -32,17 +33,57 @@ def tone(hertz: float, samples: int = 2000) -> Tensor:
     return (torch.sin(2 * math.pi * hertz * time) * torch.hann_window(samples, dtype=torch.float64))[None, None]
 
 
+def inside_and_outside(found: TimeFrequencyMap, low: float, high: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Find the rows that lie wholly within a band, and those wholly beyond it; a row on its border shows both."""
+    begin, end = found.frequency_edges[:-1], found.frequency_edges[1:]
+    return (begin >= low - 1e-6) & (end <= high + 1e-6), (end <= low + 1e-6) | (begin >= high - 1e-6)
+
+
 @pytest.mark.parametrize("axis", ["linear", "log", "mel"])
 @pytest.mark.parametrize("wavelet", ["haar", "db4", "sym8", "coif5"])
-@pytest.mark.parametrize(("hertz", "low", "high"), [(2828.0, 2000, 4000), (707.0, 500, 1000), (177.0, 125, 250)])
-def test_a_model_that_listens_for_a_tone_is_explained_in_its_octave(
-    wavelet: str, axis: Any, hertz: float, low: float, high: float
-) -> None:
+@pytest.mark.parametrize("scale", [1, 2, 3, 4, 5])
+def test_a_model_that_listens_for_a_tone_is_explained_in_its_octave(wavelet: str, axis: Any, scale: int) -> None:
+    low, high = RATE / 2 ** (scale + 1), RATE / 2**scale
+    hertz = math.sqrt(low * high)
     found = wam.time_frequency_map(explained(tone(hertz), wavelet), axis=axis, rows=256)
-    inside = (found.frequency_edges[:-1] >= low - 1e-6) & (found.frequency_edges[1:] <= high + 1e-6)
-    below, above = found.frequency_edges[1:] <= low + 1e-6, found.frequency_edges[:-1] >= high - 1e-6
+    inside, outside = inside_and_outside(found, low, high)
     profile = found.values.mean(1)
-    assert profile[inside].min() > max([0.0, *profile[below], *profile[above]])
+    assert profile[inside].min() > profile[outside].max()
+
+
+@pytest.mark.parametrize("axis", ["linear", "log", "mel"])
+@pytest.mark.parametrize("wavelet", ["haar", "db4", "sym8", "coif5"])
+def test_a_model_that_listens_at_a_moment_is_explained_within_a_cell_of_it_at_every_scale(
+    wavelet: str, axis: Any
+) -> None:
+    for place in (700, 1001):
+        click = torch.zeros(1, 1, 2000, dtype=torch.float64)
+        click[0, 0, place] = 1
+        explanation = explained(click, wavelet)
+        found = wam.time_frequency_map(explanation, columns=2000, axis=axis, rows=256)
+        for tiling, scale in zip(tiles(explanation), [5, 5, 4, 3, 2, 1], strict=True):
+            rows, _ = inside_and_outside(found, tiling.band.low, tiling.band.high)
+            assert rows.any(), tiling.scale
+            profile = found.values[rows].sum(0)
+            loud = found.times[profile >= profile.max() * (1 - 1e-12)]
+            assert np.abs(loud - place / RATE).min() <= 2**scale / RATE, tiling.scale
+
+
+@pytest.mark.parametrize("axis", ["linear", "log", "mel"])
+@pytest.mark.parametrize("wavelet", ["haar", "db4", "sym8", "coif5"])
+def test_a_model_that_listens_for_a_chirp_is_explained_along_it(wavelet: str, axis: Any) -> None:
+    # An octave every 0.25 s, from 125 Hz to 4 kHz: f = 125 · 2^(4t)
+    time = torch.arange(round(1.25 * RATE), dtype=torch.float64) / RATE
+    chirp = torch.sin(2 * math.pi * 125 / (4 * math.log(2)) * (2 ** (4 * time) - 1))[None, None]
+    explanation = explained(chirp, wavelet)
+    found = wam.time_frequency_map(explanation, columns=1250, axis=axis, rows=512)
+    for octave, tiling in enumerate(tiles(explanation)[1:]):
+        around = np.abs(found.times - 0.25 * (octave + 0.5)) < 0.05
+        low, high = 125 * 2**octave, 250 * 2**octave
+        assert (tiling.band.low, tiling.band.high) == (low, high)
+        within, beyond = inside_and_outside(found, low, high)
+        profile = found.values[:, around].mean(1)
+        assert profile[within].min() > profile[beyond].max()
 
 
 @pytest.mark.parametrize("wavelet", ["haar", "db4", None])

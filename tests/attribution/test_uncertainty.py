@@ -51,6 +51,23 @@ def test_standard_errors_are_those_of_the_groups_before_and_after_a_view(
         assert_close(band, expected)
 
 
+@pytest.mark.parametrize("kind", ["sensitivity", "contribution"])
+def test_groups_of_a_large_signal_are_carried_in_parts(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    explanation = smoothgrad() if kind == "sensitivity" else smoothgrad().contribution()
+    expected = explanation.standard_error().flatten()
+    monkeypatch.setattr("wam_widgets.attribution.explanation._AT_ONCE", 5 * explanation.signal.numel())
+    assert_close(explanation.standard_error().flatten(), expected, rtol=0, atol=0)
+
+
+def test_standard_errors_leave_the_groups_as_they_are() -> None:
+    explanation = smoothgrad().view(wavelet=None)
+    assert explanation.groups is not None
+    before = explanation.groups.values.clone()
+    explanation.standard_error()
+    explanation.denoised()
+    assert explanation.groups.values.equal(before)
+
+
 def test_group_means_average_the_copies_of_their_group() -> None:
     explanation = smoothgrad(25)
     assert explanation.groups is not None

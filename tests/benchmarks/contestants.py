@@ -41,7 +41,6 @@ def ours(
             wavelet=wavelet,
             level=level,
             samples=samples,
-            noise=NOISE if method == "smoothgrad" else None,
             batch_size=size,
             progress=False,
         ).attribution

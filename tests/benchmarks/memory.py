@@ -1,21 +1,24 @@
 """How much memory does an explanation take? Each figure is the peak of a fresh process that does one thing.
 
-Run as `python -m tests.benchmarks.memory WHO METHOD ITEMS SAMPLES SIZE`, this module is such a process.
+Run as `python -m tests.benchmarks.memory WHO METHOD ITEMS SAMPLES SIZE`, this module is such a process. For sound, WHO
+is "sound" or "sound, looked at", ITEMS its seconds, and SIZE 0 for "auto".
 """
 
 import json
 import resource
 import subprocess
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
 from .rows import Row
-from .task import SAMPLES, TITLES
+from .task import SAMPLES, TITLES, Method
 
 #: Passes at once, the same for all who let one choose (Captum takes at least one per image).
 SIZE = 4
+SOUND_SECONDS = 60
 MIB = 2**20
 
 
@@ -39,6 +42,17 @@ def rows(rounds: int) -> Sequence[Row]:
         what = f"batch 1, ours: SmoothGrad, {samples} passes"
         against = f"ours, {SAMPLES} passes"
         found.append(Row("memory", what, peak / MIB, "MiB", peak / few, against=against, goal="flat"))
+    return [*found, *_sound()]
+
+
+def _sound() -> Sequence[Row]:
+    """Explain a minute at 44.1 kHz as it comes, with the automatic sub-batch, and then look at it from all sides."""
+    found = []
+    for who, what in (("sound", ""), ("sound, looked at", ", denoised, significant, rebuilt, in time and frequency")):
+        for method, title in TITLES.items():
+            peak, _ = _fresh(who, method, SOUND_SECONDS, SAMPLES, 0)
+            what_was = f"{SOUND_SECONDS} s at 44.1 kHz, ours: {title}, db4 level 6{what}"
+            found.append(Row("memory", what_was, peak / MIB, "MiB", goal="<= 2048 MiB"))
     return found
 
 
@@ -76,10 +90,13 @@ def _peak() -> int:
 
 def _process(who: str, wanted: str, items: int, samples: int, size: int) -> None:
     """Do one thing, and print the peak before it (everything imported, model and images made) and after it."""
+    method = next(each for each in TITLES if each == wanted)
+    if who.startswith("sound"):
+        _explain_sound(method, items, samples, look=who != "sound")
+        return
     from . import contestants
     from .models import photos, resnet18, targets
 
-    method = next(each for each in TITLES if each == wanted)
     model, images = resnet18(), photos(items)
     import_module({"bare": "torch", "ours": "wam_widgets.attribution", "captum": "captum.attr"}[who])
     before = _peak()
@@ -91,6 +108,32 @@ def _process(who: str, wanted: str, items: int, samples: int, size: int) -> None
         inputs, classes = photos(size), targets(size)
         for _ in range(-(-items * samples // size)):
             contestants.bare(model, inputs, classes, size)
+    print(json.dumps([before, _peak()]))
+
+
+def _explain_sound(method: Method, seconds: int, samples: int, *, look: bool) -> None:
+    """Explain a sound, and with `look` ask for what needs all group means at once; print the peaks as above."""
+    import wam_widgets as wam
+
+    from .contestants import ours
+    from .models import RATE, sample_listener, sound
+
+    model, signal = sample_listener(), sound(seconds)
+    before = _peak()
+    if not look:
+        ours(model, signal, method, "db4", 6, samples=samples, size="auto")
+    else:
+        grid = wam.Grid(("time",), (1 / RATE,), ("s",))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # of the completeness gap of a fixed rule
+            explanation = wam.explain(
+                model, signal, 0, method=method, wavelet="db4", level=6, samples=samples, grid=grid, progress=False
+            )
+        wam.time_frequency_map(explanation)
+        explanation.rebuild(fraction=0.05)
+        if explanation.has_errors:
+            explanation.denoised()
+            explanation.significant()
     print(json.dumps([before, _peak()]))
 
 

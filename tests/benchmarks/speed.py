@@ -32,7 +32,7 @@ def _batch(model: nn.Module, items: int, rounds: int) -> Sequence[Row]:
     classes = targets(items).repeat(SAMPLES)
     few = min(len(inputs), 2 * max(SIZES))
     best = fastest({size: partial(bare, model, inputs[:few], classes[:few], size) for size in SIZES})
-    settled = _settle(model, images)
+    settled = settle(model, images)
 
     contestants: dict[str, Work] = {"bare": partial(bare, model, inputs, classes, best)}
     goals = {}
@@ -73,7 +73,7 @@ def _count(items: int, what: str, size: int) -> Row:
     return Row("speed", f"batch {items}, {what}", size, "inputs")
 
 
-def _settle(model: nn.Module, images: Tensor) -> int:
+def settle(model: nn.Module, images: Tensor) -> int:
     """Let the engine find its sub-batch, which it remembers for this model, and return that."""
     for _ in range(5):
         found = sub_batch_for(model, images, None, "auto")

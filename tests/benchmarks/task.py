@@ -10,5 +10,5 @@ TITLES: dict[Method, str] = {"smoothgrad": "SmoothGrad", "integrated_gradients":
 #: Noisy copies, or points of the path, per image: what is customary.
 SAMPLES = 25
 
-#: Standard deviation of the noise in units of the images' range, the published one.
+#: Standard deviation of the noise in units of the images' range, the published one, which is also our default.
 NOISE = 0.25

@@ -1,13 +1,16 @@
+import io
 import zipfile
 from collections.abc import Callable
 from importlib.resources import files
 from typing import NamedTuple
 
 import pytest
+import soundfile
 import torch
 
 from tests.training.clips import archive, read
 from wam_widgets.samples import Sample, SoundNet, audio, audio_model, instrument_model, instruments
+from wam_widgets.samples.sounds import decoded
 
 
 class Collection(NamedTuple):
@@ -92,6 +95,29 @@ def test_a_note_knows_its_pitch_and_an_event_has_none() -> None:
     assert all(event.fundamental is None for event in audio().values())
     for name, note in instruments().items():
         assert (note.fundamental is None) == (name == "drum"), name
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", b"RIFF\x00\x00\x00\x00WAVE", b"OggS" + bytes(100)])
+def test_a_file_that_is_no_sound_is_refused_by_its_name(content: bytes) -> None:
+    words = (
+        rf"`step\.ogg` must be a mono sound file that soundfile reads .*; {len(content)} bytes can't be read: .*ffmpeg"
+    )
+    with pytest.raises(ValueError, match=words):
+        decoded(content, "step.ogg")
+
+
+def test_a_file_of_several_channels_is_refused_with_the_way_to_mix_it_down() -> None:
+    stereo = io.BytesIO()
+    soundfile.write(stereo, [[0.1, 0.2]] * 50, 8000, format="WAV")
+    with pytest.raises(ValueError, match=r"mono sound file.*got 2 channel\(s\) of 50 samples\..*`ffmpeg.*-ac 1"):
+        decoded(stereo.getvalue())
+
+
+def test_a_mono_file_is_its_samples_and_rate() -> None:
+    file = io.BytesIO()
+    soundfile.write(file, [0.5, -0.25, 0.0], 11_025, format="WAV")
+    sound, rate = decoded(file.getvalue())
+    assert (sound.tolist(), rate) == ([[0.5, -0.25, 0.0]], 11_025)
 
 
 def test_calls_share_no_memory() -> None:

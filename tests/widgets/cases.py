@@ -36,3 +36,21 @@ class Counting(torch.nn.Module):
         flat = signal.flatten(1)
         weights = torch.linspace(-1, 1, 3 * flat.shape[1], dtype=flat.dtype).reshape(-1, 3).sin()
         return torch.tanh(flat @ weights) * 3
+
+
+#: Samples per second of the sounds here.
+RATE = 8000
+
+
+def sound(
+    length: int = 1999, *, items: int = 1, channels: int = 1, rate: float = RATE, **options: Any
+) -> wam.Explanation:
+    """Explain random sounds between -1 and 1 (or `signal`), as `explanation` does it."""
+    noise = signal_of(length, items=items, channels=channels).float()
+    signal = options.pop("signal", noise / (1.02 * noise.abs().max()))
+    grid = wam.Grid(("time",), (1 / rate,), ("s",))
+    known: dict[str, Any] = {"samples": 16, "noise": 0.1, "level": 3, "progress": False, "wavelet": "db4"}
+    settings = known | {"grid": grid} | options
+    if settings.get("method") in {"saliency", "integrated_gradients"}:
+        settings.pop("noise")
+    return wam.explain(SmallNet(1, signal.shape[1]).float(), signal, **settings)

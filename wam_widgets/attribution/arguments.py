@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 import math
 import numbers
+import warnings
 from collections.abc import Iterable, Sequence
+from fractions import Fraction
 from typing import TypeGuard
 
 import torch
 from torch import Tensor
 
-from wam_widgets.checks import nearest, whole_number
+from wam_widgets.checks import finite_number, nearest, whole_number
 from wam_widgets.transform import Grid
 
 from .averages import MOST_GROUPS, Budget
@@ -21,6 +23,9 @@ from .score import Contrast
 
 #: More noise than this, in ranges of the item, is a percentage given by mistake.
 MOST_NOISE = 10.0
+
+#: Units of time that a grid may count in, in seconds.
+_TIME_UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6}
 
 
 def require_model(model: object) -> None:
@@ -184,6 +189,43 @@ def require_grid(grid: object, space: int) -> Grid:
             f"Pass e.g. `Grid.default({space})`."
         )
     return grid
+
+
+def require_sound(signal: Tensor, grid: Grid, ear: object) -> None:
+    """Raise if the grid counts time at another rate than what hears the signal, a model or front end, is made for.
+
+    What carries no `sample_rate` is not asked. Also say so if a file's whole numbers were cast but not scaled.
+    """
+    made_for = _sample_rate(ear)
+    if made_for is None or signal.ndim != 3:
+        return
+    if grid.units[0] in _TIME_UNITS:
+        rate = 1 / (grid.spacing[0] * _TIME_UNITS[grid.units[0]])
+        if abs(rate - made_for) > 1e-3 * made_for:
+            steps = Fraction(max(1, round(made_for)), max(1, round(rate)))
+            raise ValueError(
+                f"The signal must have the sampling rate that the model is made for, {made_for:g} Hz (`sample_rate` of "
+                f"{type(ear).__name__}); got a grid of {rate:g} Hz. Resample it, e.g. with "
+                f"`scipy.signal.resample_poly(sound, {steps.numerator}, {steps.denominator}, axis=-1)`, and pass "
+                f"`grid=Grid(('time',), (1 / {made_for:g},), ('s',))`."
+            )
+    peak = 0.0 if signal.is_meta else float(signal.abs().max())
+    if peak > 1 and not bool(signal.frac().any()):
+        bits = next((bits for bits in (8, 16, 24) if peak <= 2 ** (bits - 1)), 32)
+        warnings.warn(
+            f"The signal holds whole numbers, up to {peak:.0f}, as {bits}-bit sound does in a file, and models of "
+            f"sound usually take -1 to 1. Pass `signal / {2 ** (bits - 1)}` if yours does.",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+
+
+def _sample_rate(heard: object) -> float | None:
+    """Return the rate, in Hz, that a model or front end says it is made for; of a sequence, its first part."""
+    rate = finite_number(getattr(heard, "sample_rate", None))
+    if rate is not None and rate > 0:
+        return rate
+    return _sample_rate(heard[0]) if isinstance(heard, torch.nn.Sequential) and len(heard) else None
 
 
 def require_progress(progress: object) -> None:

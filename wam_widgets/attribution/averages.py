@@ -28,6 +28,9 @@ MOST_GROUPS = 16
 #: Group means may take this many bytes (1 GiB); for larger signals there are fewer.
 GROUPS_MEMORY = 2**30
 
+#: More are rows of an image, whose item axis was forgotten.
+_MOST_CHANNELS = 16
+
 #: Whoever watches is shown what is complete whenever passes have run for so many seconds.
 WATCH_EVERY = 0.5
 
@@ -161,12 +164,7 @@ def look(
         try:
             output = run_model(model, signal[part], precision)
         except Exception as error:
-            axes = signal.ndim - 2
-            error.add_note(
-                f"The model raised this. It was given {len(part)} of the {len(signal)} item(s) of the signal, with "
-                f"{signal.shape[1]} channel(s), {axes} spatial {'axis' if axes == 1 else 'axes'} of size "
-                f"{tuple(signal.shape[2:])} and {signal.dtype}. A single item needs its item axis: `signal[None]`."
-            )
+            error.add_note(_how_it_was_read(signal, len(part)))
             raise
         if callable(wanted):
             scores.append(score_of(output, wanted, part))
@@ -193,6 +191,23 @@ def look(
     column = columns.argmax(1) if wanted is None else require_classes(wanted, columns.shape[1])
     score = columns.gather(1, column[:, None])[:, 0].to(signal.dtype)
     return columns, column, require_finite_scores(score, items, "the signal")
+
+
+def _how_it_was_read(signal: Tensor, at_once: int) -> str:
+    """Tell what a model was given that it didn't take, and what is most often wrong with it."""
+    channels, axes = signal.shape[1], signal.ndim - 2
+    told = (
+        f"The model raised this. It was given {at_once} of the {len(signal)} item(s) of the signal, with "
+        f"{channels} channel(s), {axes} spatial {'axis' if axes == 1 else 'axes'} of size "
+        f"{tuple(signal.shape[2:])} and {signal.dtype}."
+    )
+    if channels > _MOST_CHANNELS and axes < 3:
+        told += " A single item needs its item axis: `signal[None]`."
+    elif channels == 2 or (channels > 1 and axes == 1):
+        told += " For a model of mono sound, mix down: `signal.mean(1, keepdim=True)`."
+    if signal.dtype == torch.float64:
+        told += " For a model in float32, pass `signal.float()`."
+    return told
 
 
 def through(front_end: FrontEnd, signal: Tensor, step: int) -> Tensor:

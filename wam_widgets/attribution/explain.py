@@ -16,7 +16,7 @@ from torch import Tensor
 
 from wam_widgets.transform import Grid
 from wam_widgets.transform.grid import dimensions, require_signal
-from wam_widgets.transform.wavelet import deepest_level, find_wavelet, require_level, require_mode
+from wam_widgets.transform.wavelet import Mode, deepest_level, find_wavelet, require_level, require_mode
 
 from .arguments import (
     describe,
@@ -34,6 +34,7 @@ from .arguments import (
     require_precision,
     require_progress,
     require_seeds,
+    require_sound,
     require_watch,
 )
 from .averages import Average, Runner, look, over_copies, reducer, through
@@ -121,7 +122,8 @@ def explain(
         Refine until the completeness gap (Integrated Gradients) or the standard error (SmoothGrad) of every item is at
         most this fraction of the difference in score or of the gradient's norm.
     batch_size : int or "auto"
-        Passes to run at once. "auto" finds the fastest that fits and remembers it.
+        Passes to run at once. "auto" finds the fastest that fits and remembers it; on the CPU, of at most four million
+        samples together.
     precision : None, "bfloat16"
         Run the model under autocast in half precision; sums stay in the signal's own.
     seed : int or sequence of int
@@ -173,7 +175,7 @@ def explain(
     items, known = len(signal), dimensions(signal.ndim - 2)
     boundary = require_mode(mode)
     if wavelet is not None:
-        level = require_level(level, tuple(signal.shape[2:]), find_wavelet(wavelet), boundary)
+        level = _require_level_of(signal, level, wavelet, boundary)
     wanted = require_target(target, items)
     require_one_of("method", method, get_args(Method))
     require_one_of("aggregate", aggregate, get_args(Aggregate))
@@ -190,6 +192,7 @@ def explain(
     require_progress(progress)
     require_watch(watch)
     require_front_end(front_end, method)
+    require_sound(signal, axes, model if front_end is None else front_end)
 
     began = time.perf_counter()
     settings: dict[str, Any] = {
@@ -241,14 +244,6 @@ def explain(
         else:
             settings["noise"] = amount = 0.0 if method == "saliency" else deviation
             extent = signal.flatten(1).amax(1) - signal.flatten(1).amin(1)
-            if amount and not signal.is_meta and not bool(extent.all()):
-                constant = (extent == 0).nonzero().flatten().tolist()
-                warnings.warn(
-                    f"Noise is a fraction of an item's range, and item(s) {constant} are constant: their copies carry "
-                    f"none, so that their gradient is that of the signal itself, without a standard error.",
-                    RuntimeWarning,
-                    stacklevel=2,
-                )
             copies = NoisyCopies(signal, amount * extent, seeds)
             average = over_copies(
                 runner,
@@ -262,7 +257,22 @@ def explain(
         warnings.warn(f"Stopped early: what is complete is returned. {explanation!r}.", RuntimeWarning, stacklevel=2)
     elif not signal.is_meta:
         _warn_if_missed(explanation, tolerance)
+    if not signal.is_meta:
+        _warn_of_nothing(explanation)
     return explanation
+
+
+def _require_level_of(signal: Tensor, level: int, wavelet: str, boundary: Mode) -> int:
+    """Return the level if the signal can be decomposed so often; also tell of channels that seem to come last."""
+    try:
+        return require_level(level, tuple(signal.shape[2:]), find_wavelet(wavelet), boundary)
+    except ValueError as error:
+        if signal.ndim == 3 and signal.shape[1] > signal.shape[2]:
+            error.add_note(
+                f"Sound has the axes (item, channel, time): this has {signal.shape[1]} channels of {signal.shape[2]} "
+                f"sample(s). If its channels come last, pass `signal.transpose(1, 2)`."
+            )
+        raise
 
 
 def _with_features(
@@ -311,6 +321,43 @@ def _warn_if_missed(explanation: Explanation, tolerance: float | None) -> None:
     else:
         return
     warnings.warn(text, RuntimeWarning, stacklevel=3)
+
+
+def _warn_of_nothing(explanation: Explanation) -> None:
+    """Name the items whose explanation is zero everywhere, and why, and those that noise left as they were."""
+    signal, change, baseline = explanation.signal.flatten(1), explanation.gradient.flatten(1), explanation.baseline
+    there = torch.ones_like(signal[:, 0], dtype=torch.bool)  # whether an item is anywhere else than its baseline
+    if baseline is not None:
+        difference = signal - baseline.flatten(1)
+        change, there = change * difference, difference.any(1)
+    nothing, silence = ~change.any(1), ~signal.any(1)
+    silent, same = nothing & silence, nothing & ~silence & ~there
+    noisy, constant = bool(explanation.settings.get("noise")), signal.amax(1) == signal.amin(1)
+    where = "with the signal where it is" if baseline is None else "along the line to them"
+    _say_of(silent, "are silent (zero everywhere), and so is their explanation: nothing in them speaks for the score")
+    _say_of(same, "equal their baseline: their explanation is zero everywhere. Pass another `baseline`")
+    _say_of(
+        nothing & ~silent & ~same,
+        f"have an explanation that is zero everywhere: the score doesn't change {where}. Look for a floor in the model "
+        f"that they lie under, such as that of decibels",
+    )
+    _say_of(
+        ~nothing & silence,
+        "are silent (zero everywhere): their contributions are zero, and their gradient, without a standard error, is "
+        "what the model would notice in anything that came",
+    )
+    _say_of(
+        ~nothing & ~silence & constant & noisy,
+        "are constant, and noise is a fraction of an item's range: their copies carry none, so that their gradient is "
+        "that of the signal itself, without a standard error",
+    )
+
+
+def _say_of(which: Tensor, what: str) -> None:
+    """Warn of the items that a mask, shape (item,), holds for, if of any."""
+    if which.any():
+        items = which.nonzero().flatten().tolist()
+        warnings.warn(f"Item(s) {items} {what}.", RuntimeWarning, stacklevel=4)
 
 
 def _relative_gap(explanation: Explanation) -> float:

@@ -50,6 +50,10 @@ Kind = Literal["sensitivity", "contribution"]
 """A gradient, or a gradient times the coefficients (which sums to a score)."""
 
 
+#: So many samples of group means are carried to coefficients at once: the transform needs several times their memory.
+_AT_ONCE = 2**22
+
+
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Explanation:
     r"""A gradient seen in a wavelet, with everything that is needed to say how it was made, and never the model.
@@ -580,8 +584,9 @@ class Explanation:
 
     def _coefficient_groups(self, groups: GroupMeans) -> GroupMeans:
         """Carry the group means of the gradient to attributions, shape (group, item, channel, n)."""
-        attributions = self._to_attribution(groups.values.flatten(0, 1))
-        return GroupMeans(attributions.flatten().unflatten(0, groups.values.shape[:2]), groups.counts)
+        at_once = max(1, _AT_ONCE // groups.values[0].numel())
+        parts = [self._to_attribution(part.flatten(0, 1)).flatten() for part in groups.values.split(at_once)]
+        return GroupMeans(torch.cat(parts).unflatten(0, groups.values.shape[:2]), groups.counts)
 
     def _error_groups(self) -> GroupMeans:
         """Return the groups if there are enough for a standard error, else say why not."""

@@ -76,7 +76,7 @@ class NoisyCopies:
                 copies[row].normal_(generator=torch.Generator(copies.device).manual_seed(seed))
             drawn.setdefault(seed, row)
         deviation = self.deviation[item].reshape(-1, *[1] * (copies.ndim - 1))
-        return copies.mul_(deviation).add_(self.signal[item])
+        return copies.mul_(deviation).add_(self.signal.index_select(0, item))  # several times as fast as `[item]`
 
     def plan(self, first: NDArray[np.int64], last: NDArray[np.int64], groups: int) -> Plan:
         """Plan copies `first[i]` … `last[i]` - 1 of every item i, copy by copy; copy c goes to group c mod `groups`."""
@@ -102,7 +102,8 @@ class Line:
 
     def inputs(self, _: Plan, item: Tensor, fraction: Tensor) -> Tensor:
         r"""Return the points of a part of a plan, shape (pass, channel, \*space)."""
-        return torch.lerp(self.baseline[item], self.signal[item], fraction.reshape(-1, *[1] * (self.signal.ndim - 1)))
+        ends = (self.baseline.index_select(0, item), self.signal.index_select(0, item))
+        return torch.lerp(*ends, fraction.reshape(-1, *[1] * (self.signal.ndim - 1)))
 
     def plan(self, rule: Rule, count: int) -> Plan:
         """Plan `count` points of a fixed rule for every item; their weights sum to 1."""

@@ -59,7 +59,8 @@ def standard_error_of_mean(values: Tensor, counts: Tensor) -> Tensor:
     """
     deviation = values - weighted_mean(values, counts)
     unit = _beside(unit_of(deviation.transpose(0, 1)), deviation[0])
-    squares = ((deviation / unit).square() * _beside(counts, values)).sum(0)
+    # In place: of a minute of sound, every copy of the groups takes 170 MB.
+    squares = deviation.div_(unit).square_().mul_(_beside(counts, values)).sum(0)
     variance_of_one = squares / (len(counts) - 1)
     return (variance_of_one / _beside(counts.sum(0), squares)).sqrt() * unit
 

@@ -2,7 +2,6 @@
 
 import csv
 import io
-from importlib.resources import files
 from typing import NamedTuple
 
 import torch
@@ -11,7 +10,7 @@ from torch import Tensor
 
 from wam_widgets.samples.packages import optional
 from wam_widgets.samples.sample import Sample
-from wam_widgets.samples.soundnet import record
+from wam_widgets.samples.trained import data, record
 from wam_widgets.transform import Grid
 
 __all__ = ["audio", "decoded", "instruments"]
@@ -90,18 +89,32 @@ def instruments() -> dict[str, Sample]:
     return _samples(_NOTES)
 
 
-def decoded(file: bytes) -> tuple[Float[Tensor, "1 time"], int]:
-    """Return the mono sound in the bytes of a file, float32, and its sample rate in Hz."""
-    values, sample_rate = optional("soundfile").read(io.BytesIO(file), dtype="float32")
-    return torch.from_numpy(values)[None], sample_rate
+def decoded(file: bytes, name: str = "file") -> tuple[Float[Tensor, "1 time"], int]:
+    """Return the mono sound in the bytes of a file, float32, and its sample rate in Hz.
+
+    Raises
+    ------
+    ValueError
+        If there is no sound in them that soundfile reads, or one of several channels.
+    """
+    soundfile = optional("soundfile")
+    rule = f"`{name}` must be a mono sound file that soundfile reads (WAV, FLAC, Ogg, MP3)"
+    remedy = "Convert it, e.g. with `ffmpeg -i FILE -ac 1 sound.wav`."
+    try:
+        values, sample_rate = soundfile.read(io.BytesIO(file), dtype="float32", always_2d=True)
+    except soundfile.LibsndfileError as error:
+        raise ValueError(f"{rule}; {len(file)} bytes can't be read: {error.error_string} {remedy}") from error
+    if values.shape[1] != 1 or not len(values):
+        raise ValueError(f"{rule}; got {values.shape[1]} channel(s) of {len(values)} samples. {remedy}")
+    return torch.from_numpy(values.T.copy()), sample_rate
 
 
 def _samples(collection: _Collection) -> dict[str, Sample]:
-    folder = files("wam_widgets.samples").joinpath("data", collection.folder)
+    folder = data(collection.folder)
     labels = record(collection.model)["labels"]
     found = {}
     for clip in csv.DictReader(folder.joinpath("clips.csv").read_text("utf-8").splitlines()):
-        signal, sample_rate = decoded(folder.joinpath(f"{clip['name']}.ogg").read_bytes())
+        signal, sample_rate = decoded(folder.joinpath(f"{clip['name']}.ogg").read_bytes(), f"{clip['name']}.ogg")
         found[clip["name"]] = Sample(
             clip["name"],
             signal[None],

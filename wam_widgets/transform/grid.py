@@ -59,7 +59,13 @@ def require_signal(signal: object, name: str = "signal") -> Tensor:
     if signal.dtype not in (torch.float32, torch.float64):
         remedy = f"Pass `{name}.float()`"
         if not signal.dtype.is_floating_point:
-            remedy += f", scaled as your model expects it (for 8-bit data often `{name}.float() / 255`)"
+            usual = {
+                torch.uint8: f"8-bit images often from 0 to 1, `{name}.float() / 255`, and 8-bit sound from -1 to 1, "
+                f"`{name}.float() / 128 - 1`",
+                torch.int16: f"16-bit sound usually from -1 to 1, `{name}.float() / 32768`",
+                torch.int32: f"32-bit sound usually from -1 to 1, `{name}.float() / 2**31`",
+            }.get(signal.dtype, f"for 8-bit data often `{name}.float() / 255`")
+            remedy += f", scaled as your model expects it ({usual})"
         raise TypeError(f"`{name}` must be of dtype float32 or float64; got {signal.dtype}. {remedy}.")
     if signal.ndim - 2 not in _DIMENSIONS:
         raise ValueError(
