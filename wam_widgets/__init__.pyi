@@ -29,6 +29,7 @@ from .transform import reconstruct as reconstruct
 from .widgets import ImageExplorer as ImageExplorer
 from .widgets import ScaleSliders as ScaleSliders
 from .widgets import SpectrogramPlayer as SpectrogramPlayer
+from .widgets import VolumeViewer as VolumeViewer
 from .widgets import show as show
 
 __version__: str

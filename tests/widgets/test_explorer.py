@@ -458,7 +458,7 @@ def test_only_images_are_explored(as_a_user: None) -> None:
     with pytest.raises(ValueError, match=r"2 spatial axes; got a sound with 1, of size \(40,\)\. Use `plot"):
         wam.ImageExplorer(explanation(40))
     with pytest.raises(ValueError, match=r"got a volume with 3"):
-        wam.show(explanation(8, 8, 8))
+        wam.ImageExplorer(explanation(8, 8, 8))
     with pytest.raises(ValueError, match=r"at most 4 channels; got 5"):
         wam.ImageExplorer(explanation(channels=5))
     with pytest.raises(TypeError, match="shows an Explanation; got Tensor"):

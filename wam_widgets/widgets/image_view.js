@@ -2,7 +2,8 @@
 import { mix, unpackErrors } from "./shared/arrays.js";
 import { colourBar, limitOf, paintBlock, paintImage, paintOver, paleOf, peakOf, percent } from "./shared/colours.js";
 import { manyOf, radios, slide } from "./shared/controls.js";
-import { ShownImage, unpackImage } from "./shared/images.js";
+import { ShownGrid } from "./shared/grids.js";
+import { blockOf, partsOf, unpackImage } from "./shared/images.js";
 import { box, classes, colours, items, needKernel, noise, question, shareBar, wavelet } from "./shared/panels.js";
 import { drawMarks, reader } from "./shared/readout.js";
 import { scaleSliders } from "./shared/sliders.js";
@@ -33,14 +34,15 @@ const render = view(({ model, el, life }) => {
   const { remember, forget } = memory(traits);
 
   // ----------------------------------------------------------------------------------------------------- what is drawn
-  const shown = () => remember("shown", SHOWN, () => new ShownImage(values, errors, traits));
+  const shown = () => remember("shown", SHOWN, () => new ShownGrid(values, errors, traits));
+  const shownBands = () => /** @type {import("./shared/images.js").ImageBand[]} */ (shown().bands);
   const maps = () => remember("maps", [...SHOWN, "per"], () => shown().maps(traits.get("per")));
   const blocks = () =>
-    remember("blocks", [...SHOWN, "per"], () => shown().bands.map((band) => shown().block(band, traits.get("per"))));
-  const parts = () => remember("parts", ["orientations", "significant", "rate"], () => shown().parts());
+    remember("blocks", [...SHOWN, "per"], () => shownBands().map((band) => blockOf(shown(), band, traits.get("per"))));
+  const parts = () => remember("parts", ["orientations", "significant", "rate"], () => partsOf(shown()));
   const empty = () => new Float32Array(values.size[0] * values.size[1]);
   const mixed = () => remember("mixed", [...SHOWN, "per", "weights"], () => mix(maps(), traits.get("weights"), empty()));
-  /** @param {import("./shared/wavelets.js").ImageBand} band @param {Float32Array} amounts */
+  /** @param {import("./shared/images.js").ImageBand} band @param {Float32Array} amounts */
   const weighted = (band, amounts) => {
     const weight = traits.get("weights")[band.scale];
     return weight === 1 ? amounts : amounts.map((each) => each * weight);
@@ -49,9 +51,9 @@ const render = view(({ model, el, life }) => {
   /** The end of the colour scale where nothing is hidden, shrunken or weighted: what such changes take away shows. */
   const automatic = () =>
     remember("limit", ["look", "signed", "per"], () => {
-      const plain = new ShownImage(values, null, traits, values.bands);
+      const plain = new ShownGrid(values, null, traits, values.bands);
       const per = traits.get("per");
-      if (traits.get("look") === "mosaic") return limitOf(plain.bands.map((band) => plain.block(band, per).amounts));
+      if (traits.get("look") === "mosaic") return limitOf(values.bands.map((band) => blockOf(plain, band, per).amounts));
       return limitOf([mix(plain.maps(per), [], empty())]);
     });
   const { scale, ...colouring } = colours(bound, {
@@ -118,7 +120,7 @@ const render = view(({ model, el, life }) => {
   const live = element("div", { class: "wam-unseen", role: "status" });
   const showCursor = life.everyFrame(() => {
     readout.show(hovered);
-    drawMarks(picture.marks, values, traits, readout.coefficientAt);
+    drawMarks(picture.marks, values, traits);
     if (document.activeElement === picture.pane) live.textContent = readout.inWords();
   });
 

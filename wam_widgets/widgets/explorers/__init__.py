@@ -3,5 +3,6 @@
 from .display import bundle, show
 from .image import ImageExplorer
 from .sound import SpectrogramPlayer
+from .volume import VolumeViewer
 
-__all__ = ["ImageExplorer", "SpectrogramPlayer", "bundle", "show"]
+__all__ = ["ImageExplorer", "SpectrogramPlayer", "VolumeViewer", "bundle", "show"]

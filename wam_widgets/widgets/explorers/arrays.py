@@ -29,6 +29,8 @@ from wam_widgets.plots.words import (
     what_is_explained,
 )
 from wam_widgets.transform import Coefficients
+from wam_widgets.transform.geometry import cells, positions
+from wam_widgets.transform.grid import dimensions
 from wam_widgets.transform.wavelet import find_wavelet
 from wam_widgets.widgets.view import DIVERGING, RATES, SEQUENTIAL
 
@@ -95,6 +97,48 @@ def signal_of(explanation: Explanation, coefficients: Coefficients, mixture: NDA
             "spacing": list(explanation.grid.spacing),
             "units": [plain(name) for name in explanation.grid.units],
         },
+    }
+
+
+def tiled_bands(coefficients: Coefficients) -> dict[str, Any]:
+    """Return what is to be known of every band of an image or a volume, and the axes that they lie along, by name.
+
+    Returns
+    -------
+    dict
+        `bands`, in their order: a band begins at `start` among the coefficients, and lies along `axes` (none without a
+        wavelet: a coefficient is a sample). `axes` has the tilings by name (shared/wavelets.js).
+    """
+    filters = {name: letters for letters, name in dimensions(len(coefficients.size)).orientations.items()}
+    wavelet, bands, axes, start = coefficients.wavelet, [], {}, 0
+    for number, (_, detail) in enumerate(coefficients.by_scale()):
+        level = coefficients.level + 1 - max(number, 1)
+        for orientation, band in detail.items():
+            names = []
+            for samples, kind in zip(coefficients.size, filters.get(orientation, "aaa"), strict=False):
+                if wavelet is not None:
+                    names.append(f"{samples} {level} {kind}")
+                    if names[-1] not in axes:
+                        axes[names[-1]] = _axis(samples, wavelet, level, kind)
+            shape = list(band.shape[2:])
+            bands.append(
+                {"scale": number, "orientation": orientation, "shape": shape, "start": start, "axes": names or None}
+            )
+            start += math.prod(shape)
+    return {"bands": bands, "axes": axes}
+
+
+def _axis(samples: int, wavelet: str, level: int, kind: str) -> dict[str, bytes]:
+    """Return the tiling of an axis (see `Axis` in shared/wavelets.js)."""
+    tiling = cells(samples, wavelet, level, kind)
+    first, share = tiling.overlaps()
+    return {
+        "tile": tiling.tile.astype(np.uint16).tobytes(),
+        "width": to_bytes(np.diff(tiling.edges)),
+        "first": first.astype(np.uint16).tobytes(),
+        "share": to_bytes(share),
+        "at": (np.searchsorted(tiling.edges, np.arange(samples), side="right") - 1).astype(np.uint16).tobytes(),
+        "place": to_bytes(positions(samples, wavelet, level, kind)),
     }
 
 

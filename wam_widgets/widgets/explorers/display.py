@@ -13,6 +13,7 @@ from wam_widgets.plots import picture
 from .explorer import Explorer
 from .image import ImageExplorer
 from .sound import SpectrogramPlayer
+from .volume import VolumeViewer
 
 
 def show(explanation: Explanation, *, model: Model | None = None, **settings: Any) -> Explorer:
@@ -21,7 +22,7 @@ def show(explanation: Explanation, *, model: Model | None = None, **settings: An
     Parameters
     ----------
     explanation : Explanation
-        Of images, or of sounds whose grid is in seconds. (A view of volumes comes later: `plot` shows them.)
+        Of images, of sounds whose grid is in seconds, or of volumes.
     model : callable, optional
         What was explained; with it, the view can ask about another class or with another method.
     **settings
@@ -29,7 +30,7 @@ def show(explanation: Explanation, *, model: Model | None = None, **settings: An
 
     Returns
     -------
-    ImageExplorer or SpectrogramPlayer
+    ImageExplorer, SpectrogramPlayer or VolumeViewer
 
     Raises
     ------
@@ -45,14 +46,18 @@ def show(explanation: Explanation, *, model: Model | None = None, **settings: An
     return _view_of(explanation)(explanation, model=model, **settings)
 
 
-def _view_of(explanation: object) -> type[ImageExplorer | SpectrogramPlayer]:
+#: The view for explanations of so many dimensions.
+_VIEWS: dict[int, type[Explorer]] = {1: SpectrogramPlayer, 2: ImageExplorer, 3: VolumeViewer}
+
+
+def _view_of(explanation: object) -> type[Explorer]:
     """Return the view for explanations of this number of dimensions; images' says what is wrong with all else."""
-    sound = isinstance(explanation, Explanation) and len(explanation.size) == 1
-    return SpectrogramPlayer if sound else ImageExplorer
+    dimensions = len(explanation.size) if isinstance(explanation, Explanation) else 2
+    return _VIEWS[dimensions]
 
 
 def _has_view(explanation: Explanation) -> bool:
-    return len(explanation.size) == 2 or (len(explanation.size) == 1 and explanation.grid.units == ("s",))
+    return len(explanation.size) > 1 or explanation.grid.units == ("s",)
 
 
 def bundle(explanation: Explanation) -> dict[str, Any] | tuple[dict[str, Any], dict[str, Any]] | None:

@@ -14,12 +14,10 @@ from wam_widgets.attribution import Explanation
 from wam_widgets.plots.mosaics import corners
 from wam_widgets.plots.planes import array_of, cells_of
 from wam_widgets.plots.words import usual_per, what_is_explained
-from wam_widgets.transform import Coefficients
-from wam_widgets.transform.geometry import cells, positions
 from wam_widgets.transform.grid import dimensions
 from wam_widgets.widgets.image_view import ImageView
 
-from .arrays import signal_of, thumbnail, to_bytes
+from .arrays import signal_of, thumbnail, tiled_bands
 from .explorer import Explorer
 
 #: Pixels of an image; more would make a page that hardly opens. And of a side: browsers draw no larger canvas.
@@ -114,19 +112,22 @@ def picture_of(explanation: Explanation) -> dict[str, Any]:
     Returns
     -------
     dict
-        As `arrays.signal_of`, with what the browser needs of images (shared/images.js): a band begins at `start` among
-        the coefficients, and at row and column `corner` in the mosaic. `axes` has the tilings that the bands' `rows`
-        and `columns` name (shared/wavelets.js); `cells` the pixels of each scale's cells. `photo` is (row, column,
-        RGBA) uint8, with black and white at `range`.
+        As `arrays.signal_of` and `arrays.tiled_bands`, with what the browser needs of images (shared/images.js): a
+        band begins at row and column `corner` in the mosaic; `cells` has the pixels of each scale's cells; `photo` is
+        (row, column, RGBA) uint8, with black and white at `range`.
     """
     signal = explanation.signal[0]
     photo, range_ = _display(signal)
     coefficients = explanation.signal_coefficients()
-    bands, axes = _bands(coefficients)
+    places, tiled = corners(coefficients), tiled_bands(coefficients)
+    bands = [
+        band | {"corner": list(places[scale, orientation])}
+        for band, (scale, orientation, _) in zip(tiled["bands"], coefficients.bands(), strict=True)
+    ]
     return signal_of(explanation, coefficients, _painted(len(signal))) | {
         "cells": cells_of(explanation),
         "bands": bands,
-        "axes": axes,
+        "axes": tiled["axes"],
         "mosaic": [max(band["corner"][axis] + band["shape"][axis] for band in bands) for axis in (0, 1)],
         "photo": photo.tobytes(),
         "range": range_,
@@ -151,47 +152,3 @@ def _display(signal: torch.Tensor) -> tuple[NDArray[np.uint8], tuple[float, floa
 def _painted(channels: int) -> NDArray[np.float64]:
     """Return what each painted channel is made of: three of three or four are colours, others are averaged to grey."""
     return np.eye(channels)[:3] if channels in {3, 4} else np.full((1, channels), 1 / channels)
-
-
-def _bands(coefficients: Coefficients) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Return what is to be known of every band, and the axes that they lie along by name."""
-    filters = {name: letters for letters, name in dimensions(2).orientations.items()}
-    size, wavelet = coefficients.size, coefficients.wavelet
-    places = corners(coefficients)
-    bands, axes, start = [], {}, 0
-    for number, (scale, detail) in enumerate(coefficients.by_scale()):
-        level = coefficients.level + 1 - max(number, 1)
-        for orientation, band in detail.items():
-            shape = tuple(band.shape[2:])
-            kinds = filters.get(orientation, "aa")
-            names = [f"{samples} {level} {kind}" for samples, kind in zip(size, kinds, strict=True)]
-            for name, samples, kind in zip(names, size, kinds, strict=True):
-                if wavelet is not None and name not in axes:
-                    axes[name] = _axis(samples, wavelet, level, kind)
-            bands.append(
-                {
-                    "scale": number,
-                    "orientation": orientation,
-                    "shape": list(shape),
-                    "start": start,
-                    "corner": list(places[scale, orientation]),
-                    "rows": names[0],
-                    "columns": names[1],
-                }
-            )
-            start += math.prod(shape)
-    return bands, axes
-
-
-def _axis(samples: int, wavelet: str, level: int, kind: str) -> dict[str, bytes]:
-    """Return the tiling of an axis (see `Axis` in shared/wavelets.js)."""
-    tiling = cells(samples, wavelet, level, kind)
-    first, share = tiling.overlaps()
-    return {
-        "tile": tiling.tile.astype(np.uint16).tobytes(),
-        "width": to_bytes(np.diff(tiling.edges)),
-        "first": first.astype(np.uint16).tobytes(),
-        "share": to_bytes(share),
-        "at": (np.searchsorted(tiling.edges, np.arange(samples), side="right") - 1).astype(np.uint16).tobytes(),
-        "place": to_bytes(positions(samples, wavelet, level, kind)),
-    }

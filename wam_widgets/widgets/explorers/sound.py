@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import matplotlib as mpl
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wam_widgets.attribution import Explanation
-from wam_widgets.attribution.arguments import require_model
+from wam_widgets.attribution.arguments import require_front_end, require_model
 from wam_widgets.attribution.passes import FrontEnd, Model, run_model, undisturbed
 from wam_widgets.attribution.score import columns_of
 from wam_widgets.attribution.time_frequency import sampling_rate, tiles
@@ -38,8 +39,8 @@ _MOST_FRAMES = 4096
 #: Steps of 16 bits from 0 to the largest value that isn't clipped.
 _FULL = 2**15
 
-#: Sounds that the model is given at once.
-_AT_ONCE = 8
+#: Sounds that the model is given at once, and their samples: a minute's activations fill a machine's memory.
+_AT_ONCE, _SAMPLES_AT_ONCE = 8, 2**20
 
 
 class SpectrogramPlayer(Explorer, SpectrogramView):
@@ -98,6 +99,7 @@ class SpectrogramPlayer(Explorer, SpectrogramView):
     ) -> None:
         if model is not None:
             require_model(model)
+        require_front_end(front_end, "smoothgrad")
         self._front_end = front_end
         self._whole = model if model is None or front_end is None else _chain(front_end, model)
         self._listener = Latest(self._listen)
@@ -126,7 +128,7 @@ class SpectrogramPlayer(Explorer, SpectrogramView):
 
     def _find_further(self, key: str, explanation: Explanation) -> None:
         with self._shown_if_it_fails("asking the model"):
-            kept = self._kept_of(explanation, key)
+            kept = self._kept_of(explanation, key, wanted=lambda: self._still(key))
             with self._one_at_a_time:
                 if self._still(key):
                     self._kept = kept
@@ -179,33 +181,44 @@ class SpectrogramPlayer(Explorer, SpectrogramView):
                         {"key": key, **chosen, **seen, "probabilities": probabilities[0]} if probabilities else {}
                     )
 
-    def _kept_of(self, explanation: Explanation, key: str) -> dict[str, Any]:
+    def _kept_of(
+        self, explanation: Explanation, key: str, *, wanted: Callable[[], bool] = lambda: True
+    ) -> dict[str, Any]:
         """Return the probabilities of what is kept, and of the rest, for every fraction that the slider offers."""
         if self._model is None:
             return {}
-        kept = [explanation.rebuild(fraction=fraction) for fraction in FRACTIONS]
-        found = self._probabilities(explanation, [*kept, *(explanation.signal - each for each in kept)])
-        return {"key": key, "kept": found[: len(kept)], "rest": found[len(kept) :]} if found else {}
 
-    def _probabilities(self, explanation: Explanation, sounds: Sequence[Tensor]) -> list[list[float]]:
+        def sounds() -> Iterator[Tensor]:
+            for fraction in FRACTIONS:
+                if not wanted():  # by now something else is looked at, and waits for its own
+                    return
+                kept = explanation.rebuild(fraction=fraction)
+                yield from (kept, explanation.signal - kept)
+
+        found = self._probabilities(explanation, sounds())
+        return {"key": key, "kept": found[::2], "rest": found[1::2]} if len(found) == 2 * len(FRACTIONS) else {}
+
+    def _probabilities(self, explanation: Explanation, sounds: Iterable[Tensor]) -> list[list[float]]:
         """Return what the model makes of sounds: the probabilities of the classes that are listed."""
         predictions, how = predictions_of(explanation)
-        if not predictions or self._whole is None:
+        if not predictions or self._model is None or self._whole is None:
             return []
         columns = [prediction["column"] for prediction in predictions]
-        rows = []
-        for start in range(0, len(sounds), _AT_ONCE):
-            batch = torch.cat(list(sounds[start : start + _AT_ONCE]))
-            with undisturbed(self._whole, batch.device):
+        at_once = max(1, min(_AT_ONCE, _SAMPLES_AT_ONCE // explanation.signal.numel()))
+        waiting, rows = iter(sounds), []
+        while few := list(islice(waiting, at_once)):
+            batch = torch.cat(few)
+            with undisturbed(self._model, batch.device, self._front_end):
                 output = columns_of(run_model(self._whole, batch, None)).double()
-            rows.append((torch.softmax(output, 1) if how else output)[:, columns].cpu())
-        return [[float(value) for value in row] for row in torch.cat(rows)]
+            rows += (torch.softmax(output, 1) if how else output)[:, columns].tolist()
+        return rows
 
     def _explain(self, model: Model, signal: Tensor, **asked: Any) -> Explanation:
         if self._front_end is None:
             return super()._explain(model, signal, **asked)
         if asked["method"] == "integrated_gradients":  # a path between sounds is none between their spectrograms
-            return super()._explain(_chain(self._front_end, model), signal, **asked)
+            with undisturbed(model, signal.device, self._front_end):  # whose parts others may use meanwhile
+                return super()._explain(_chain(self._front_end, model), signal, **asked)
         return super()._explain(model, signal, front_end=self._front_end, **asked)
 
 
@@ -220,6 +233,12 @@ def require_sound(explanation: object) -> Explanation:
         raise ValueError(
             f"SpectrogramPlayer shows sounds, which have 1 spatial axis; got a {dimensions(len(size)).name} with "
             f"{len(size)}, of size {size}. Use `show(explanation)`, which finds the right view, or `plot(explanation)`."
+        )
+    if explanation.grid.units != ("s",):
+        raise ValueError(
+            f"SpectrogramPlayer needs a grid in seconds; got steps of {explanation.grid.spacing[0]:g} "
+            f"{explanation.grid.units[0]}. Explain with `grid=Grid(('time',), (1 / 16_000,), ('s',))`, for 16 kHz, or "
+            f"use `plot(explanation)`."
         )
     rate = sampling_rate(explanation)
     if size[0] * channels > MOST_SAMPLES:

@@ -1,48 +1,27 @@
 // @ts-check
 // What the coefficients at one place are, and where that place is.
 import { written } from "./colours.js";
+import { coefficientAt } from "./grids.js";
 import { mark } from "./stage.js";
 import { element } from "./view.js";
 
 /**
  * @typedef {import("./images.js").ImageValues} Values
- * @typedef {import("./wavelets.js").ImageBand} Band
- * @typedef {import("./wavelets.js").Axis} Axis
+ * @typedef {import("./grids.js").GridValues} GridValues
+ * @typedef {{values: GridValues, errors: import("./arrays.js").Errors | null, shown: import("./grids.js").ShownGrid}} Current
  * @typedef {[number, number]} Pixel  row and column
  */
 
-/** The band and coefficient at a pixel of the mosaic. @param {Values} values @param {Pixel} pixel */
-function inMosaic({ bands }, [y, x]) {
-  const band = bands.find(({ corner: [top, left], shape: [rows, columns] }) =>
-    y >= top && y < top + rows && x >= left && x < left + columns);
-  return band && { band, row: y - band.corner[0], column: x - band.corner[1] };
-}
-
-/** The coefficient of a band whose cell holds a pixel of the image. @param {Band} band @param {Pixel} pixel */
-function coefficientAt(band, [y, x]) {
-  const along = (/** @type {Axis | null} */ axis, /** @type {number} */ at) => {
-    if (!axis) return at;
-    // Near the border, where long filters have several coefficients in a cell, the middle one stands for them.
-    const first = axis.tile.indexOf(axis.at[at]);
-    return (first + axis.tile.lastIndexOf(axis.at[at])) >> 1;
-  };
-  return { row: along(band.rows, y), column: along(band.columns, x) };
-}
-
 /**
- * @param {import("./view.js").Model<any>} traits
- * @param {() => {values: Values, errors: import("./arrays.js").Errors | null,
- *   shown: import("./images.js").ShownImage, mixed: () => Float32Array}} current
+ * What the coefficients at a place are, with their standard errors: a row per scale, a column per orientation.
+ * @param {Current} current
+ * @param {number[]} place  a sample, as indices along the axes
+ * @param {{band: import("./wavelets.js").TiledBand, at: number[]}} [pointed]  a coefficient that is pointed at
  */
-export function reader(traits, current) {
-  const where = element("div", {});
-  const table = element("table", {});
-  const scroll = element("div", { class: "wam-scroll", tabindex: 0, role: "region", "aria-label": "coefficients at this place" }, table);
-
-  /** The sum over channels of a coefficient, with its standard error, and whether none of it is shown. */
-  const amountOf = (/** @type {Band} */ band, /** @type {number} */ row, /** @type {number} */ column) => {
-    const { values, errors, shown } = current();
-    const index = band.start + row * band.shape[1] + column;
+export function coefficientTable({ values, errors, shown }, place, pointed) {
+  /** The sum over channels of a coefficient, and whether none of it is shown. */
+  const amountOf = (/** @type {import("./wavelets.js").TiledBand} */ { start, shape }, /** @type {number[]} */ at) => {
+    const index = start + at.reduce((sum, each, axis) => sum * shape[axis] + each, 0);
     let sum = 0;
     let hidden = true;
     for (let c = 0; c < values.channels; c++) {
@@ -53,23 +32,64 @@ export function reader(traits, current) {
     const text = errors && plain ? `${written(sum)} ± ${written(errors.error[index])}` : written(sum);
     return { text: hidden ? `${text} (hidden)` : text, hidden };
   };
+  const orientations = values.bands.filter(({ scale }) => scale === 1).map((band) => band.orientation);
+  return [
+    element("thead", {}, element("tr", {},
+      ...["scale", ...(orientations.length ? orientations : ["value"])].map((name) => element("th", { scope: "col" }, name)))),
+    element("tbody", {}, ...values.scales.map(({ name }, scale) =>
+      element("tr", {}, element("th", { scope: "row" }, name), ...values.bands.filter((band) => band.scale === scale).map((band) => {
+        const { text, hidden } = amountOf(band, pointed?.band === band ? pointed.at : coefficientAt(band, place));
+        const cell = element("td", {}, text);
+        if (scale === 0 && orientations.length) cell.colSpan = orientations.length;
+        cell.classList.toggle("wam-faint", hidden);
+        cell.classList.toggle("wam-pointed", pointed?.band === band);
+        return cell;
+      })))),
+  ];
+}
+
+/** What the numbers of the table are. @param {Current} current */
+export function whatTheyAre({ values, errors, shown }) {
+  const plain = shown.attribution === values.attribution;
+  const kind = plain ? `Coefficients${errors ? " ± standard error" : ""}` : "Denoised coefficients, errors unknown";
+  return `${kind}${values.channels > 1 ? ", summed over channels" : ""}`;
+}
+
+/** Where a sample is, in units of its axes, the last axis first. @param {GridValues} values @param {number[]} place */
+export const placeInWords = ({ grid: { axes, spacing, units } }, place) =>
+  place.map((at, axis) => `${axes[axis]} ${written(at * spacing[axis])} ${units[axis]}`).reverse().join(", ");
+
+/** The band and coefficient at a pixel of the mosaic. @param {Values} values @param {Pixel} pixel */
+function inMosaic({ bands }, [y, x]) {
+  const band = bands.find(({ corner: [top, left], shape: [rows, columns] }) =>
+    y >= top && y < top + rows && x >= left && x < left + columns);
+  return band && { band, at: [y - band.corner[0], x - band.corner[1]] };
+}
+
+/**
+ * @param {import("./view.js").Model<any>} traits
+ * @param {() => Current & {values: Values, mixed: () => Float32Array}} current
+ */
+export function reader(traits, current) {
+  const where = element("div", {});
+  const table = element("table", {});
+  const scroll = element("div", { class: "wam-scroll", tabindex: 0, role: "region", "aria-label": "coefficients at this place" }, table);
 
   /** The pixel of the image that a pixel of the canvas is about. @param {Pixel} pixel @returns {number[]} */
   const toImage = (pixel) => {
     if (traits.get("look") !== "mosaic") return pixel;
     const found = inMosaic(current().values, pixel);
     if (!found) return traits.get("cursor");
-    const { band, row, column } = found;
-    return [Math.round(band.rows?.place[row] ?? row), Math.round(band.columns?.place[column] ?? column)];
+    return found.at.map((each, axis) => Math.round(found.band.axes?.[axis].place[each] ?? each));
   };
 
   return {
     element: element("div", { class: "wam-readout" }, where, scroll),
-    coefficientAt,
     toImage,
     /** Show what is at a pixel of the canvas, or at the cursor. @param {Pixel | null} pixel */
     show(pixel) {
-      const { values, errors, mixed, shown } = current();
+      const { mixed, ...now } = current();
+      const { values } = now;
       const at = /** @type {Pixel} */ (pixel ? toImage(pixel) : traits.get("cursor"));
       scroll.hidden = !at.length;
       if (!at.length) {
@@ -77,31 +97,10 @@ export function reader(traits, current) {
         table.replaceChildren();
         return;
       }
-      const { axes, spacing, units } = values.grid;
-      const place = [1, 0].map((axis) => `${axes[axis]} ${written(at[axis] * spacing[axis])} ${units[axis]}`).join(", ");
-      const heat = traits.get("look") === "heatmap"
-        ? `, heat map ${written(mixed()[at[0] * values.size[1] + at[1]])}`
-        : "";
-      const sums = values.channels > 1 ? ", summed over channels" : "";
-      const plain = shown.attribution === values.attribution;
-      const kind = plain ? `Coefficients${errors ? " ± standard error" : ""}` : "Denoised coefficients, errors unknown";
-      where.textContent = `${place}${heat}. ${kind}${sums}:`;
+      const heat = traits.get("look") === "heatmap" ? `, heat map ${written(mixed()[at[0] * values.size[1] + at[1]])}` : "";
+      where.textContent = `${placeInWords(values, at)}${heat}. ${whatTheyAre(now)}:`;
       const pointed = pixel && traits.get("look") === "mosaic" ? inMosaic(values, pixel) : undefined;
-      const orientations = values.bands.slice(1, 4).map((band) => band.orientation);
-      table.replaceChildren(
-        element("thead", {}, element("tr", {},
-          ...["scale", ...(orientations.length ? orientations : ["value"])].map((name) => element("th", { scope: "col" }, name)))),
-        element("tbody", {}, ...values.scales.map(({ name }, scale) =>
-          element("tr", {}, element("th", { scope: "row" }, name), ...values.bands.filter((band) => band.scale === scale).map((band) => {
-            const { row, column } = pointed?.band === band ? pointed : coefficientAt(band, at);
-            const { text, hidden } = amountOf(band, row, column);
-            const cell = element("td", {}, text);
-            if (scale === 0 && orientations.length) cell.colSpan = orientations.length;
-            cell.classList.toggle("wam-faint", hidden);
-            cell.classList.toggle("wam-pointed", pointed?.band === band);
-            return cell;
-          })))),
-      );
+      table.replaceChildren(...coefficientTable(now, at, pointed));
     },
     /** The same for those who listen. */
     inWords() {
@@ -116,9 +115,8 @@ export function reader(traits, current) {
  * @param {SVGSVGElement} marks
  * @param {Values} values
  * @param {import("./view.js").Model<any>} traits
- * @param {typeof coefficientAt} at
  */
-export function drawMarks(marks, values, traits, at) {
+export function drawMarks(marks, values, traits) {
   const mosaic = traits.get("look") === "mosaic";
   const cursor = /** @type {Pixel} */ (traits.get("cursor"));
   const [height, width] = mosaic ? values.mosaic : values.size;
@@ -135,8 +133,8 @@ export function drawMarks(marks, values, traits, at) {
   if (!cursor.length) return;
   const spots = mosaic
     ? values.bands.map((band) => {
-        const { row, column } = at(band, cursor);
-        return [band.corner[0] + row, band.corner[1] + column];
+        const at = coefficientAt(band, cursor);
+        return [band.corner[0] + at[0], band.corner[1] + at[1]];
       })
     : [cursor];
   for (const [y, x] of spots) {

@@ -14,47 +14,70 @@
  */
 
 /**
- * @typedef {object} OfImage
- * @property {[number, number]} shape  rows and columns
- * @property {[number, number]} corner  its first row and column in the mosaic
- * @property {Axis | null} rows  null without a wavelet: a coefficient is a pixel
- * @property {Axis | null} columns
+ * @typedef {object} Tiled  a band of an image or a volume
+ * @property {Axis[] | null} axes  null without a wavelet: a coefficient is a sample
  */
-/** @typedef {import("./arrays.js").Band & OfImage} ImageBand */
+/** @typedef {import("./arrays.js").Band & Tiled} TiledBand */
 
 /**
  * Add a band to a map, every coefficient spread evenly over its cell.
- * @param {Float32Array} values  one per coefficient of the band, row by row
- * @param {ImageBand} band
- * @param {[number, number]} size  of the map
- * @param {Float32Array} map  what to add to
+ * @param {Float32Array} values  one per coefficient of the band
+ * @param {TiledBand} band
+ * @param {Float32Array} map  what to add to, on the signal's grid
  */
-export function spread(values, { shape: [rows, columns], rows: down, columns: across }, [height, width], map) {
-  if (!down || !across) {
+export function spread(values, { shape, axes }, map) {
+  if (!axes) {
     for (let i = 0; i < values.length; i++) map[i] += values[i];
     return;
   }
-  const tall = down.width.length;
-  const wide = across.width.length;
-  const tiles = new Float64Array(tall * wide);
-  for (let r = 0, i = 0; r < rows; r++) {
-    const line = down.tile[r] * wide;
-    const scale = down.width[down.tile[r]];
-    for (let c = 0; c < columns; c++, i++) tiles[line + across.tile[c]] += values[i] / scale / across.width[across.tile[c]];
+  /** @type {Float64Array} */
+  let density = perTile(values, shape, axes);
+  for (let axis = axes.length - 1; axis > 0; axis--) density = along(density, axes, axis, null);
+  along(density, axes, 0, map);
+}
+
+/** What lies in every tile, per sample: tiles in the order of the coefficients. @param {Float32Array} values @param {number[]} shape @param {Axis[]} axes */
+function perTile(values, shape, axes) {
+  const counts = axes.map(({ width }) => width.length);
+  const tiles = new Float64Array(counts.reduce((product, each) => product * each, 1));
+  const last = axes.length - 1;
+  const { tile, width } = axes[last];
+  for (let line = 0, i = 0; i < values.length; line++) {
+    let [rest, start, scale, stride] = [line, 0, 1, counts[last]]; // where the line lies along all axes but the last
+    for (let axis = last - 1; axis >= 0; axis--) {
+      const at = axes[axis].tile[rest % shape[axis]];
+      rest = Math.floor(rest / shape[axis]);
+      start += at * stride;
+      stride *= counts[axis];
+      scale *= axes[axis].width[at];
+    }
+    for (let c = 0; c < shape[last]; c++, i++) tiles[start + tile[c]] += values[i] / scale / width[tile[c]];
   }
-  const lines = new Float64Array(tall * width);
-  for (let x = 0; x < width; x++) {
-    const first = across.first[x];
-    const next = Math.min(first + 1, wide - 1);
-    const share = across.share[x];
-    for (let t = 0; t < tall; t++) lines[t * width + x] = tiles[t * wide + first] * share + tiles[t * wide + next] * (1 - share);
+  return tiles;
+}
+
+/**
+ * Spread tiles over the samples of one axis; those after it are samples already, those before it tiles.
+ * @param {Float64Array} density
+ * @param {Axis[]} axes
+ * @param {number} axis
+ * @param {Float32Array | null} map  what to add to; by default an array of its own
+ */
+function along(density, axes, axis, map) {
+  const { first, share, width } = axes[axis];
+  const samples = first.length;
+  const inner = axes.slice(axis + 1).reduce((product, each) => product * each.first.length, 1);
+  const outer = density.length / width.length / inner;
+  const made = map ?? new Float64Array(outer * samples * inner);
+  for (let o = 0, to = 0; o < outer; o++) {
+    for (let x = 0; x < samples; x++) {
+      const one = (o * width.length + first[x]) * inner;
+      const next = (o * width.length + Math.min(first[x] + 1, width.length - 1)) * inner;
+      const part = share[x];
+      for (let i = 0; i < inner; i++, to++) made[to] += density[one + i] * part + density[next + i] * (1 - part);
+    }
   }
-  for (let y = 0; y < height; y++) {
-    const first = down.first[y] * width;
-    const next = Math.min(down.first[y] + 1, tall - 1) * width;
-    const share = down.share[y];
-    for (let x = 0, i = y * width; x < width; x++, i++) map[i] += lines[first + x] * share + lines[next + x] * (1 - share);
-  }
+  return /** @type {Float64Array} */ (made);
 }
 
 /**
