@@ -11,7 +11,6 @@ from wam_widgets.attribution import Explanation
 from wam_widgets.attribution.passes import Model
 from wam_widgets.plots.planes import array_of, cells_of
 from wam_widgets.plots.words import usual_per, what_is_explained
-from wam_widgets.transform.grid import dimensions
 from wam_widgets.widgets.volume_view import VolumeView
 
 from .arrays import signal_of, thumbnail, tiled_bands, to_bytes
@@ -96,8 +95,8 @@ def require_volume(explanation: object) -> Explanation:
     size, channels = explanation.size, explanation.signal.shape[1]
     if len(size) != 3:
         raise ValueError(
-            f"VolumeViewer shows volumes, which have 3 spatial axes; got a {dimensions(len(size)).name} with "
-            f"{len(size)}, of size {size}. Use `show(explanation)`, which finds the right view, or `plot(explanation)`."
+            f"VolumeViewer shows volumes, which have 3 spatial axes; got {len(size)}, of size {size}. Use "
+            f"`show(explanation)`, which finds the right view, or `plot(explanation)`."
         )
     if channels > _MOST_CHANNELS:
         raise ValueError(
