@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import wam_widgets as wam
+from tests.widgets.cases import sound
 from wam_widgets.widgets.base import Widget
 
 from .explanations import explained
@@ -51,6 +52,7 @@ LIVES = """async (place, [code, times]) => {
 def widgets() -> dict[str, Widget]:
     return {
         "explorer": wam.ImageExplorer(explained((12, 10), wavelet="haar", items=2), cursor=[1, 1]),
+        "player": wam.SpectrogramPlayer(sound(400, items=2), loop=[0.01, 0.04]),
         "sliders": wam.ScaleSliders(["a", "b"]),
     }
 
@@ -60,7 +62,7 @@ def followed(view: View) -> int:
     return sum(view.place.evaluate("place => [...place.model.listeners.values()].map(each => each.size)"))
 
 
-@pytest.mark.parametrize("name", ["explorer", "sliders"])
+@pytest.mark.parametrize("name", ["explorer", "player", "sliders"])
 def test_closing_a_view_removes_every_listener_and_element(mount: Mount, name: str) -> None:
     view = mount(widgets()[name], script=COUNTED)
     assert followed(view) > 2
@@ -69,7 +71,8 @@ def test_closing_a_view_removes_every_listener_and_element(mount: Mount, name: s
     assert followed(view) == 0
     assert view.page.evaluate("window.listening.size") == 0
     assert view.place.evaluate("place => place.querySelectorAll('*').length") == 1  # what it was drawn in
-    view.set(weights=view.state["weights"])
+    per_scale = "gains" if name == "player" else "weights"
+    view.set(**{per_scale: [0.5] * len(view.state[per_scale])})
     view.place.evaluate("place => place.close()")  # a second time does no harm
 
 

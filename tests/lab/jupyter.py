@@ -110,11 +110,11 @@ class Cell:
     @property
     def view(self) -> Locator:
         """The view of our widget in its output, once it is drawn."""
-        return self.place.locator(".wam-image[data-drawn]")
+        return self.place.locator(".wam-explorer[data-drawn]")
 
     def pixels(self) -> tuple[int, str]:
         """Return how many colours the picture has, and a name that tells it from others."""
-        found: tuple[int, str] = self.view.locator(".wam-sheet canvas").evaluate(_PIXELS)
+        found: tuple[int, str] = self.view.locator(".wam-sheet canvas, canvas.wam-spectrogram").evaluate(_PIXELS)
         return found
 
     @property

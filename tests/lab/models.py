@@ -38,6 +38,30 @@ class Counted(nn.Module):
         return output
 
 
+class Listener(nn.Module):
+    """A small smooth classifier of waveforms with three classes."""
+
+    labels = ("hum", "hiss", "beep")
+
+    def __init__(self) -> None:
+        super().__init__()
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            self.convolution = nn.Conv1d(1, 6, 9, padding=4)
+            self.linear = nn.Linear(6, 3)
+
+    def forward(self, signal: Tensor) -> Tensor:
+        output: Tensor = self.linear(torch.tanh(4 * self.convolution(signal)).square().mean(2))
+        return 20 * output
+
+
+def humming(seconds: float = 2.0, rate: int = 8000) -> Tensor:
+    """A tone in noise, the same every time."""
+    time = torch.arange(round(seconds * rate)) / rate
+    noise = torch.randn(1, 1, len(time), generator=torch.Generator().manual_seed(0))
+    return 0.4 * torch.sin(2 * torch.pi * 220 * time) + 0.05 * noise
+
+
 def photo(size: int = 32, items: int = 1) -> Tensor:
     """Random images with something of every scale, in [0, 1], the same every time."""
     generator = torch.Generator().manual_seed(size)

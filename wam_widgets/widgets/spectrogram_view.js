@@ -1,6 +1,6 @@
 // @ts-check
 import { numbers, Shown, unpackErrors } from "./shared/arrays.js";
-import { colourBar, limitOf, paintOver, peakOf, percent, STEPS, written } from "./shared/colours.js";
+import { colourBar, limitOf, paintOver, peakOf, percent, written } from "./shared/colours.js";
 import { check, pick, radios, slide } from "./shared/controls.js";
 import { box, colours, items, needKernel, noise, question, shareBar, wavelet } from "./shared/panels.js";
 import { PLAYABLE, playerOf } from "./shared/player.js";
@@ -28,6 +28,9 @@ const KEPT = ["significant", "rate", "denoised", "fraction"];
 /** Milliseconds between two moments that the kernel is told while it plays, and after which kept sounds are made anew. */
 const TELL = 250;
 const PAUSE = 80;
+
+/** Milliseconds in which what the kernel was told may come back from it. */
+const ECHO = 2000;
 
 const render = view(({ model, el, life }) => {
   const traits = /** @type {Traits} */ (model);
@@ -84,7 +87,7 @@ const render = view(({ model, el, life }) => {
       if (begin !== undefined && (at < begin || at > end)) set({ loop: [] }, 0);
       goTo(at);
     },
-    choose: (begin, end) => set({ loop: [begin, end] }, 0),
+    choose: (begin, end) => set({ loop: [begin, Math.min(end, values.duration)] }, 0), // sums of fractions may be beyond
     hover: (at) => {
       hovered = at;
       showReadout();
@@ -103,6 +106,8 @@ const render = view(({ model, el, life }) => {
     const at = features();
     const signs = traits.get("kind") === "contribution" && !at ? "right speaks for, left against" : "right raises, left lowers the score";
     legend.show(scale(), `${at ? at.unit : values.units.cell}${shown().signed ? `; ${signs}` : ""}`, peakOf([map()]));
+    decibels.show({ table: background().tableAt(traits.get("opacity")), signed: false, limit: -values.spectrogram.floor },
+      "spectrogram", 1, [values.spectrogram.floor, values.spectrogram.floor / 2, 0].map((each) => `${written(each)} dB`));
     el.dataset.drawn = values.key;
     el.dataset.look = traits.get("look");
   };
@@ -182,14 +187,12 @@ const render = view(({ model, el, life }) => {
   // --------------------------------------------------------------------------------------------------- where it is now
   /** @type {[time: number, height: number] | null} */
   let hovered = null;
-  /** Moments that this view told, and that are no wish of somebody else's when they come back. @type {Set<number>} */
-  const told = new Set();
-  let toldAt = 0;
+  let toldAt = -Infinity;
   const tellPosition = () => {
     const at = Math.min(values.duration, player.position);
-    told.add(at);
-    if (told.size > 40) told.delete(told.values().next().value ?? 0);
     toldAt = performance.now();
+    for (const [moment, when] of player.told) if (toldAt - when > ECHO) player.told.delete(moment);
+    player.told.set(at, toldAt); // for all views of the widget: what one tells, no other seeks
     set({ position: at }, 0);
   };
   const goTo = (/** @type {number} */ at) => {
@@ -372,8 +375,6 @@ const render = view(({ model, el, life }) => {
     takeErrors();
     draw(); // at once: a frame later the first picture would flicker
     drawAxes();
-    decibels.show({ table: turned(numbers(traits.get("_tables").sequential.viridis, Uint8Array)), signed: false, limit: -values.spectrogram.floor },
-      "spectrogram", 1, [values.spectrogram.floor, values.spectrogram.floor / 2, 0].map((each) => `${written(each)} dB`));
     player.rate = wholeRate(values.rate);
     player.duration = values.duration;
     for (const each of [play, stop]) each.disabled = !player.playable;
@@ -413,8 +414,8 @@ const render = view(({ model, el, life }) => {
   });
   life.follow(traits, ["position"], () => {
     const at = traits.get("position");
-    if (told.has(at)) return;
-    player.seek(at);
+    const isEcho = player.told.has(at) && (player.playing || at === player.position);
+    if (!isEcho) player.seek(at);
     showMoment();
   });
   life.follow(traits, ["playing"], () => {
@@ -432,7 +433,7 @@ const render = view(({ model, el, life }) => {
     showMoment();
   });
   // A click anywhere on the page is what a browser waits for.
-  life.listen(document, "pointerdown keydown", () => player.waiting && player.context?.resume());
+  life.listen(document, "pointerdown keydown", () => player.wake());
 });
 
 /** The coefficient of a band whose tile holds a moment. @param {import("./shared/sounds.js").SoundBand} band @param {number} at */
@@ -449,12 +450,5 @@ function coefficientAt({ tile, edges }, at) {
 
 /** A rate without what 1 / (1 / rate) adds to it. @param {number} rate */
 const wholeRate = (rate) => (Math.abs(rate - Math.round(rate)) < 1e-6 * rate ? Math.round(rate) : rate);
-
-/** A colour table the other way round. @param {Uint8Array} table */
-function turned(table) {
-  const made = new Uint8Array(table.length);
-  for (let at = 0; at < STEPS; at++) made.set(table.subarray(4 * (STEPS - 1 - at), 4 * (STEPS - at)), 4 * at);
-  return made;
-}
 
 export default { render };

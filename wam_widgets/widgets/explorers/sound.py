@@ -23,7 +23,6 @@ from wam_widgets.plots.planes import array_of
 from wam_widgets.plots.spectrograms import RANGE, decibels_of, edges_of, spectral
 from wam_widgets.plots.words import unit, what_is_explained
 from wam_widgets.transform import Coefficients, reconstruct
-from wam_widgets.transform.grid import dimensions
 from wam_widgets.widgets.spectrogram_view import FRACTIONS, SpectrogramView
 
 from .arrays import errors_of, found_of, predictions_of, signal_of, thumbnail, to_bytes, values_of
@@ -231,8 +230,8 @@ def require_sound(explanation: object) -> Explanation:
     size, channels = explanation.size, explanation.signal.shape[1]
     if len(size) != 1:
         raise ValueError(
-            f"SpectrogramPlayer shows sounds, which have 1 spatial axis; got a {dimensions(len(size)).name} with "
-            f"{len(size)}, of size {size}. Use `show(explanation)`, which finds the right view, or `plot(explanation)`."
+            f"SpectrogramPlayer shows sounds, which have 1 spatial axis; got {len(size)}, of size {size}. Use "
+            f"`show(explanation)`, which finds the right view, or `plot(explanation)`."
         )
     if explanation.grid.units != ("s",):
         raise ValueError(

@@ -4,8 +4,11 @@
 /** Seconds in which levels change and sounds begin or end in their middle: a jump would click. */
 const FADE = 0.01;
 
-/** Seconds that are left for making sources before they start. */
-const AHEAD = 0.02;
+/** Seconds after which changes are heard: what is due at once would be late, and jump to where it should be by then. */
+const AHEAD = 0.04;
+
+/** Milliseconds in which a browser that lets a page sound has begun. */
+const STARTED = 300;
 
 /** Samples per second that browsers play. */
 export const PLAYABLE = [3000, 768000];
@@ -17,11 +20,12 @@ export const PLAYABLE = [3000, 768000];
  * @param {BaseAudioContext} context
  * @param {AudioBuffer[]} buffers  one per track
  * @param {AudioNode} out
- * @param {{levels: number[], at: number, from: number, loop: Loop, speed: number}} how  when to begin, and where
+ * @param {{levels: number[], at: number, from: number, loop: Loop, speed: number, soft?: boolean}} how  when to begin,
+ *   and where; softly, unless it is the beginning of the sound, which is as it is
  */
-export function begin(context, buffers, out, { levels, at, from, loop, speed }) {
-  const fade = new GainNode(context, { gain: from > 0 ? 0 : 1 }); // the beginning of a sound is as it is
-  if (from > 0) fade.gain.setValueAtTime(0, at).linearRampToValueAtTime(1, at + FADE);
+export function begin(context, buffers, out, { levels, at, from, loop, speed, soft = from > 0 }) {
+  const fade = new GainNode(context, { gain: soft ? 0 : 1 });
+  if (soft) fade.gain.setValueAtTime(0, at).linearRampToValueAtTime(1, at + FADE);
   fade.connect(out);
   const gains = levels.map((level) => new GainNode(context, { gain: level }));
   const sources = buffers.map((buffer, track) => {
@@ -35,10 +39,12 @@ export function begin(context, buffers, out, { levels, at, from, loop, speed }) 
   return {
     gains,
     sources,
-    /** Fade out. @param {number} when */
+    /** Fade out, from where the fading in is by then. @param {number} when */
     end(when) {
+      const reached = soft ? Math.min(1, Math.max(0, (when - at) / FADE)) : 1;
       fade.gain.cancelScheduledValues(when);
-      fade.gain.setValueAtTime(1, when).linearRampToValueAtTime(0, when + FADE);
+      if (reached > 0 && reached < 1) fade.gain.linearRampToValueAtTime(reached, when); // what was cancelled led further
+      fade.gain.setValueAtTime(reached, when).linearRampToValueAtTime(0, when + FADE);
       for (const source of sources) {
         source.onended = null;
         source.stop(when + FADE);
@@ -84,6 +90,10 @@ export class Player {
     this.take = null;
     this.began = 0;
     this.from = 0;
+    this.asked = 0;
+    this.resting = 0;
+    /** Moments that were told last, and when: they are no wish of somebody else's if they come back. @type {Map<number, number>} */
+    this.told = new Map();
   }
 
   /** Whether a browser plays it. */
@@ -91,9 +101,14 @@ export class Player {
     return this.rate >= PLAYABLE[0] && this.rate <= PLAYABLE[1];
   }
 
-  /** Whether the browser lets it sound: before the first click on a page it may not. */
+  /** Whether the browser waits for a click before it lets the page sound. */
   get waiting() {
-    return this.playing && this.context?.state === "suspended";
+    return this.playing && this.context?.state === "suspended" && performance.now() - this.asked > STARTED;
+  }
+
+  /** Begin after all, when somebody has clicked. */
+  wake() {
+    if (this.playing && this.context?.state === "suspended") this.context.resume().catch(() => {});
   }
 
   /** Play other tracks from now on. @param {Float32Array[][]} tracks @param {number} rate @param {number[]} levels */
@@ -126,9 +141,15 @@ export class Player {
     this.change({}, Math.min(this.duration, Math.max(0, position)));
   }
 
-  /** @param {Loop} loop */
+  /** @param {Loop} loop  played from sample to sample, so that it repeats exactly */
   setLoop(loop) {
-    if (JSON.stringify(loop) !== JSON.stringify(this.loop)) this.change({ loop });
+    const whole = loop && /** @type {[number, number]} */ (loop.map((each) => this.whole(each)));
+    if (JSON.stringify(whole) !== JSON.stringify(this.loop)) this.change({ loop: whole });
+  }
+
+  /** The sample nearest to a moment, in seconds: between two, browsers would blur them. @param {number} time */
+  whole(time) {
+    return this.rate ? Math.round(time * this.rate) / this.rate : time;
   }
 
   /** @param {number} speed */
@@ -138,12 +159,13 @@ export class Player {
 
   /** @param {number[]} levels  one per track @param {number} volume */
   setLevels(levels, volume) {
-    this.levels = levels;
     this.volume = volume;
-    if (!this.context || !this.take || !this.out) return;
-    const now = this.context.currentTime;
-    this.take.gains.forEach((gain, track) => gain.gain.setTargetAtTime(levels[track], now, FADE));
-    this.out.gain.setTargetAtTime(volume, now, FADE);
+    const fits = levels.length === this.tracks.length; // else the tracks that they are meant for are still to come
+    if (fits) this.levels = levels;
+    if (!this.context || !this.out) return;
+    const at = this.context.currentTime + AHEAD;
+    if (fits) this.take?.gains.forEach((gain, track) => gain.gain.setTargetAtTime(levels[track], at, FADE));
+    this.out.gain.setTargetAtTime(volume, at, FADE);
   }
 
   play() {
@@ -154,19 +176,28 @@ export class Player {
       this.out.connect(this.context.destination);
     }
     this.playing = true;
-    this.context.resume();
+    this.asked = performance.now();
+    this.told.clear();
+    this.context.resume().catch(() => {}); // if it is closed before somebody clicks
     this.change({}, this.from < this.duration ? this.from : 0);
   }
 
   pause() {
     if (!this.playing) return;
-    const { context } = this;
     this.from = this.position;
     this.playing = false;
-    this.take?.end(context?.currentTime ?? 0);
+    this.take?.end((this.context?.currentTime ?? 0) + AHEAD);
     this.take = null;
-    const idle = () => this.playing || this.context !== context || context?.suspend(); // a clock that runs costs power
-    this.resting = window.setTimeout(idle, 20 * FADE * 1000);
+    this.rest();
+  }
+
+  /** Stop the clock when all is faded out: one that runs costs power. */
+  rest() {
+    const { context } = this;
+    clearTimeout(this.resting);
+    this.resting = window.setTimeout(() => {
+      if (!this.playing && this.context === context) context?.suspend().catch(() => {});
+    }, 20 * FADE * 1000);
   }
 
   /**
@@ -181,20 +212,22 @@ export class Player {
       this.from = from ?? Math.min(this.from, this.duration);
       return;
     }
-    const at = context.currentTime + AHEAD;
-    const place = from ?? this.placeAt(at);
-    Object.assign(this, values);
+    const { tracks = this.tracks, rate = this.rate, buffers = this.buffers } = values;
+    const made = buffers ?? buffersOf(tracks, rate); // before looking at the clock: it takes a while
+    const at = Math.ceil((context.currentTime + AHEAD) * this.rate) / this.rate;
+    const place = this.whole(from ?? this.placeAt(at));
+    Object.assign(this, values, { buffers: made });
     clearTimeout(this.resting);
-    this.take?.end(at);
-    const { levels, loop, speed } = this;
+    const { levels, loop, speed, take: last } = this;
+    last?.end(at);
     this.from = loop && (place < loop[0] || place >= loop[1]) ? loop[0] : place;
     this.began = at;
-    this.buffers ??= buffersOf(this.tracks, this.rate);
-    this.take = begin(context, this.buffers, out, { levels, at, from: this.from, loop, speed });
+    this.take = begin(context, made, out, { levels, at, from: this.from, loop, speed, soft: Boolean(last) || this.from > 0 });
     this.take.sources[0].onended = () => {
       this.playing = false;
       this.from = 0;
       this.take = null;
+      this.rest();
       for (const told of [...this.atEnd]) told();
     };
   }
@@ -203,7 +236,7 @@ export class Player {
     clearTimeout(this.resting);
     this.playing = false;
     this.take = null;
-    this.context?.close();
+    this.context?.close().catch(() => {});
     this.context = null;
   }
 }

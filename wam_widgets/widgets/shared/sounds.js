@@ -174,6 +174,8 @@ export function paintSpectrogram({ spectrogram }, table, axis, span, [rows, colu
   const pale = new Float32Array(rows * columns);
   const width = (span[1] - span[0]) / columns;
   const clip = (/** @type {number} */ at, /** @type {number} */ count) => Math.min(count - 1, Math.max(0, at));
+  const colourOf = (/** @type {number} */ level) => 4 * Math.round(((255 - level) * (table.length / 4 - 1)) / 255);
+  const greyOf = (/** @type {number} */ level) => 255 - 0.5 * level; // no darker than half-way: colours stand out
   for (let y = 0; y < rows; y++) {
     const low = clip(Math.round(frequencyAt(axis, 1 - (y + 1) / rows) / step), frequencies);
     const high = Math.max(low, clip(Math.round(frequencyAt(axis, 1 - y / rows) / step) - 1, frequencies));
@@ -182,14 +184,25 @@ export function paintSpectrogram({ spectrogram }, table, axis, span, [rows, colu
       const last = Math.max(first, clip(Math.ceil((span[0] + (x + 1) * width - begin) / hop) - 1, frames));
       let level = 0;
       for (let f = low; f <= high; f++) for (let t = first; t <= last; t++) level = Math.max(level, levels[f * frames + t]);
-      const colour = 4 * Math.round(((255 - level) * (table.length / 4 - 1)) / 255);
+      const from = colourOf(level);
       const to = 4 * (y * columns + x);
-      for (let c = 0; c < 3; c++) photo[to + c] = table[colour + c];
+      for (let c = 0; c < 3; c++) photo[to + c] = table[from + c];
       photo[to + 3] = 255;
-      pale[to / 4] = 255 - 0.5 * level; // no darker than half-way, so that colours stand out
+      pale[to / 4] = greyOf(level);
     }
   }
-  return { photo, pale };
+  /** What the levels look like under colours of this opacity, from faint to loud. @param {number} opacity */
+  const tableAt = (opacity) => {
+    const made = new Uint8Array(table.length);
+    for (let at = 0; at < made.length; at += 4) {
+      const level = (255 * at) / (made.length - 4);
+      const from = colourOf(level);
+      for (let c = 0; c < 3; c++) made[at + c] = (1 - opacity) * table[from + c] + opacity * greyOf(level);
+      made[at + 3] = 255;
+    }
+    return made;
+  };
+  return { photo, pale, tableAt };
 }
 
 /**
