@@ -186,7 +186,7 @@ def _hear(sound: Sample, copies: int) -> Case:
 def _case(sample: Sample, smooth: Explanation, integrated: Explanation, seconds: float) -> Case:
     names = scale_words(smooth)
     if sample.grid is not None:
-        octaves = bands(smooth.wavelet, smooth.level, 1 / sample.grid.spacing[0])
+        octaves = bands(smooth.wavelet, smooth.level, sample.grid.sample_rate or 1.0)
         names = [f"{octave.low:g} to {octave.high:g} Hz" for octave in octaves]
     columns = zip(
         names,
@@ -236,7 +236,7 @@ def _report(case: Case) -> str:
         f"  class               {label}, probability {chance}",
         f"  passes              {passes} in {case.seconds:.1f} s",
         f"  completeness gap    {_gap(case.integrated)}",
-        *(f"  {name:<14}{share:>9}{span:>20}{told:>17}{added:>16}" for name, share, span, told, added in rows),
+        *(f"  {name:<16}{share:>9}{span:>20}{told:>17}{added:>16}" for name, share, span, told, added in rows),
     ]
     return "\n".join(lines)
 

@@ -29,7 +29,7 @@ from wam_widgets.plots.canvas import png
 from wam_widgets.plots.separation import separation as draw
 from wam_widgets.plots.separation import separation_sweep as draw_sweep
 from wam_widgets.samples import SoundNet, audio_model
-from wam_widgets.samples.soundnet import record
+from wam_widgets.samples import record
 
 FOLDER = Path(__file__).parents[2] / "bench"
 

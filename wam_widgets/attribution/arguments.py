@@ -24,9 +24,6 @@ from .score import Contrast
 #: More noise than this, in ranges of the item, is a percentage given by mistake.
 MOST_NOISE = 10.0
 
-#: Units of time that a grid may count in, in seconds.
-_TIME_UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6}
-
 
 def require_model(model: object) -> None:
     """Raise unless the model can be called."""
@@ -177,10 +174,11 @@ def require_labels(labels: Sequence[str] | None, model: Model) -> tuple[str, ...
     return None
 
 
-def require_grid(grid: object, space: int) -> Grid:
-    """Return what the axes mean, steps of one sample by default."""
+def require_grid(grid: object, space: int, ear: object = None) -> Grid:
+    """Return what the axes mean: by default steps of one sample, or of a sound, at the rate that its model is for."""
     if grid is None:
-        return Grid.default(space)
+        rate = None if space != 1 else _sample_rate(ear)
+        return Grid.default(space) if rate is None else Grid(("time",), (1 / rate,), ("s",))
     if not isinstance(grid, Grid):
         raise TypeError(f"`grid` must be a Grid; got {type(grid).__name__}. Pass e.g. `Grid.default({space})`.")
     if len(grid.axes) != space:
@@ -199,8 +197,8 @@ def require_sound(signal: Tensor, grid: Grid, ear: object) -> None:
     made_for = _sample_rate(ear)
     if made_for is None or signal.ndim != 3:
         return
-    if grid.units[0] in _TIME_UNITS:
-        rate = 1 / (grid.spacing[0] * _TIME_UNITS[grid.units[0]])
+    rate = grid.sample_rate
+    if rate is not None:
         if abs(rate - made_for) > 1e-3 * made_for:
             steps = Fraction(max(1, round(made_for)), max(1, round(rate)))
             raise ValueError(

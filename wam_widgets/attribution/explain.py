@@ -186,7 +186,7 @@ def explain(
     seeds = require_seeds(seed, items)
     autocast = require_precision(precision)
     names = require_labels(labels, model)
-    axes = require_grid(grid, signal.ndim - 2)
+    axes = require_grid(grid, signal.ndim - 2, model if front_end is None else front_end)
     line = Line(signal, make_baseline(baseline, signal)) if method == "integrated_gradients" else None
     sub_batch = sub_batch_for(model, signal, autocast, require_batch_size(batch_size))
     require_progress(progress)

@@ -369,8 +369,9 @@ def _generators(device: torch.device) -> Iterator[None]:
             random.setstate(python_state)
 
 
-#: How many calls are using a model, and the modes to give back after the last: two threads may explain one model.
-_IN_USE: dict[int, tuple[int, list[tuple[torch.nn.Module, bool]]]] = {}
+#: How many calls are using a module, and the mode to give back after the last: two threads may explain one model, or one
+#: a model and the other a part of it.
+_IN_USE: dict[int, tuple[int, bool]] = {}
 _LOCK = threading.Lock()
 
 
@@ -381,22 +382,21 @@ def _evaluating(model: Model | None) -> Iterator[None]:
     if not isinstance(owner, torch.nn.Module):
         yield
         return
+    modules = [module for module in owner.modules() if hasattr(module, "training")]  # a frozen script module has none
     with _LOCK:
-        users, modes = _IN_USE.get(id(owner), (0, []))
-        if not users:  # a frozen script module has no mode
-            modes = [(module, module.training) for module in owner.modules() if hasattr(module, "training")]
-            for module, _ in modes:
-                module.training = False
-        _IN_USE[id(owner)] = users + 1, modes
+        for module in modules:
+            users, mode = _IN_USE.get(id(module), (0, module.training))
+            _IN_USE[id(module)] = users + 1, mode
+            module.training = False
     try:
         yield
     finally:
         with _LOCK:
-            users, modes = _IN_USE.pop(id(owner))
-            if users > 1:
-                _IN_USE[id(owner)] = users - 1, modes
-            else:
-                for module, mode in modes:
+            for module in modules:
+                users, mode = _IN_USE.pop(id(module))
+                if users > 1:
+                    _IN_USE[id(module)] = users - 1, mode
+                else:
                     module.training = mode
 
 

@@ -23,12 +23,12 @@ def sampling_rate(explanation: Explanation) -> float:
             f"Time and frequency are those of a sound, which has one spatial axis; got axes {grid.axes} of size "
             f"{explanation.size}. Pass an explanation of a sound."
         )
-    if grid.units != ("s",):
+    if grid.sample_rate is None:
         raise ValueError(
             f"The sampling rate comes from a grid in seconds; got steps of {grid.spacing[0]:g} {grid.units[0]}. "
-            f"Explain with `grid=Grid(('time',), (1 / 16_000,), ('s',))`, for 16 kHz."
+            f"Explain with e.g. `grid=Grid(('time',), (1 / rate,), ('s',))`, the rate in samples per second."
         )
-    return 1 / grid.spacing[0]
+    return grid.sample_rate
 
 
 def tiles(explanation: Explanation) -> tuple[Tiling, ...]:

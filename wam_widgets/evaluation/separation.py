@@ -117,7 +117,7 @@ class SeparationReport:
             raise ValueError("`reports` must hold at least one report; got none. Pass what `separation` returned.")
         first = given[0]
         for each in given:
-            if (each.methods, each.kept) != (first.methods, first.kept):
+            if each.methods != first.methods or each.kept != first.kept or each.controls != first.controls:
                 raise ValueError(
                     f"`reports` must be of the same methods and fractions; got {each!r} and {first!r}. Call "
                     f"`separation` with the same names and `kept` for each part."

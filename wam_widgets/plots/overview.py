@@ -93,8 +93,7 @@ def glance(explanation: Explanation) -> bytes | None:
 
     Of a sound, whose grid is in seconds, it is the spectrogram with the attribution on it.
     """
-    sound = len(explanation.size) == 1 and explanation.grid.units == ("s",)
-    return _safe_png(explanation, spectrogram if sound else heatmap)
+    return _safe_png(explanation, heatmap if explanation.grid.sample_rate is None else spectrogram)
 
 
 def picture(explanation: Explanation) -> bytes | None:

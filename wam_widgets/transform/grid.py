@@ -81,6 +81,10 @@ def require_signal(signal: object, name: str = "signal") -> Tensor:
     return signal
 
 
+#: Units of time, in seconds.
+_SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6}
+
+
 @dataclass(frozen=True, slots=True)
 class Grid:
     """What the spatial axes of a signal mean.
@@ -142,6 +146,13 @@ class Grid:
                 f"`affine` of a grid must be a 4 x 4 matrix of finite numbers; got {len(rows)} rows of lengths {rows}: "
                 f"{self.affine}. Pass e.g. `image.affine`."
             )
+
+    @property
+    def sample_rate(self) -> float | None:
+        """Samples per second of a signal whose only axis counts time; None of any other."""
+        if len(self.axes) != 1 or self.units[0] not in _SECONDS:
+            return None
+        return 1 / (self.spacing[0] * _SECONDS[self.units[0]])
 
     @classmethod
     def default(cls, count: int) -> Grid:

@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import sys
 import warnings
-from typing import Any
+from typing import Any, Literal, get_args
+
+from ipywidgets import VBox
 
 from wam_widgets.attribution import Explanation
 from wam_widgets.attribution.passes import Model
+from wam_widgets.checks import nearest
 from wam_widgets.plots import picture
 
 from .explorer import Explorer
 from .image import ImageExplorer
+from .ipyvolume_figure import to_ipyvolume
 from .sound import SpectrogramPlayer
 from .volume import VolumeViewer
 
+_Backend = Literal["wam_widgets", "ipyvolume"]
 
-def show(explanation: Explanation, *, model: Model | None = None, **settings: Any) -> Explorer:
+
+def show(
+    explanation: Explanation,
+    *,
+    model: Model | None = None,
+    backend: _Backend = "wam_widgets",
+    **settings: Any,
+) -> Explorer | VBox:
     """Show an explanation in the view that is made for it.
 
     Parameters
@@ -25,12 +37,14 @@ def show(explanation: Explanation, *, model: Model | None = None, **settings: An
         Of images, of sounds whose grid is in seconds, or of volumes.
     model : callable, optional
         What was explained; with it, the view can ask about another class or with another method.
+    backend : {"wam_widgets", "ipyvolume"}
+        "ipyvolume" shows a volume by `to_ipyvolume`, which says what is missing there.
     **settings
         As the explorer takes them, such as `look="mosaic"`.
 
     Returns
     -------
-    ImageExplorer, SpectrogramPlayer or VolumeViewer
+    ImageExplorer, SpectrogramPlayer or VolumeViewer; or what `to_ipyvolume` returns
 
     Raises
     ------
@@ -43,6 +57,15 @@ def show(explanation: Explanation, *, model: Model | None = None, **settings: An
 
         wam.show(explanation, model=model)
     """
+    if backend not in get_args(_Backend):
+        raise ValueError(
+            f"`backend` must be one of {', '.join(map(repr, get_args(_Backend)))}; got {backend!r}."
+            f"{nearest(backend, get_args(_Backend))}"
+        )
+    if backend == "ipyvolume":
+        if model is not None:
+            raise ValueError("A figure of ipyvolume asks no model. Leave `model` out, or the backend.")
+        return to_ipyvolume(explanation, **settings)
     return _view_of(explanation)(explanation, model=model, **settings)
 
 
@@ -57,7 +80,7 @@ def _view_of(explanation: object) -> type[Explorer]:
 
 
 def _has_view(explanation: Explanation) -> bool:
-    return len(explanation.size) > 1 or explanation.grid.units == ("s",)
+    return len(explanation.size) > 1 or explanation.grid.sample_rate is not None
 
 
 def bundle(explanation: Explanation) -> dict[str, Any] | tuple[dict[str, Any], dict[str, Any]] | None:
@@ -86,7 +109,7 @@ def _explorer_of(explanation: Explanation) -> Explorer:
         if each.comm is None:
             del _DISPLAYED[key]
     if id(explanation) not in _DISPLAYED:
-        _DISPLAYED[id(explanation)] = show(explanation)
+        _DISPLAYED[id(explanation)] = _view_of(explanation)(explanation)
     return _DISPLAYED[id(explanation)]
 
 
