@@ -18,6 +18,9 @@ from .evaluation import separation as separation
 from .evaluation import si_sdr as si_sdr
 from .export import export_html as export_html
 from .export import to_iframe as to_iframe
+from .files import load_medmnist as load_medmnist
+from .files import load_volume as load_volume
+from .files import voxelise as voxelise
 from .plots import plot as plot
 from .sound import to_wav as to_wav
 from .transform import Coefficients as Coefficients
@@ -31,5 +34,6 @@ from .widgets import ScaleSliders as ScaleSliders
 from .widgets import SpectrogramPlayer as SpectrogramPlayer
 from .widgets import VolumeViewer as VolumeViewer
 from .widgets import show as show
+from .widgets import to_ipyvolume as to_ipyvolume
 
 __version__: str

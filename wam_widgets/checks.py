@@ -7,6 +7,8 @@ import math
 import numbers
 import operator
 from collections.abc import Iterable
+from importlib import import_module
+from types import ModuleType
 
 
 def nearest(name: object, known: Iterable[str]) -> str:
@@ -33,3 +35,21 @@ def finite_number(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
         return None
     return float(value)
+
+
+def optional_module(module: str, what: str, extra: str) -> ModuleType:
+    """Import `module`, of a package that only `what` needs and that comes with the extra `extra`.
+
+    Raises
+    ------
+    ImportError
+        Where the package is missing; the message holds the command that installs it.
+    """
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            f"{what} needs the package that `{module}` is part of, which is not installed. "
+            f'Install it with:  pip install "wam-widgets[{extra}]"',
+            name=module,
+        ) from error

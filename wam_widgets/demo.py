@@ -19,7 +19,7 @@ from wam_widgets.attribution.passes import Model
 from wam_widgets.export import page
 from wam_widgets.plots.words import class_name, number, percent, probability, scale_words
 from wam_widgets.samples import Sample, audio, audio_model, image_model, images
-from wam_widgets.transform import bands
+from wam_widgets.transform import octaves
 from wam_widgets.widgets import ImageExplorer, SpectrogramPlayer
 from wam_widgets.widgets.base import Widget
 
@@ -186,8 +186,8 @@ def _hear(sound: Sample, copies: int) -> Case:
 def _case(sample: Sample, smooth: Explanation, integrated: Explanation, seconds: float) -> Case:
     names = scale_words(smooth)
     if sample.grid is not None:
-        octaves = bands(smooth.wavelet, smooth.level, sample.grid.sample_rate or 1.0)
-        names = [f"{octave.low:g} to {octave.high:g} Hz" for octave in octaves]
+        found = octaves(smooth.wavelet, smooth.level, sample.grid.sample_rate or 1.0)
+        names = [f"{octave.low:g} to {octave.high:g} Hz" for octave in found]
     columns = zip(
         names,
         smooth.scale_shares()[0].tolist(),
@@ -338,9 +338,9 @@ def _listening(heard: Sequence[Case]) -> str:
 <p>Another network ({_e(model)}) knows 12 kinds of sound. Of a sound, a scale is an <em>octave</em>: each coefficient
 has a tile in time and frequency, and can be played.</p>
 <p>{_HEARD}</p>
-<div class="warn"><p><strong>Where such a map misleads.</strong> In one clear sound, what is loud is what the network
-hears: keeping the loudest coefficients, which takes no network, often does as well. Only sounds that are mixed tell the
-two apart.</p></div>
+<div class="warn"><p><strong>Where such a map misleads.</strong> What is loud looks important: keeping the loudest
+coefficients, which takes no network, often does as well. What the network adds shows only in mixtures of equally loud
+sounds.</p></div>
 """
 
 

@@ -78,13 +78,17 @@ const same = (a, b) => a === b || (Array.isArray(a) && Array.isArray(b) && JSON.
  */
 export function mount(widgets) {
   for (const place of document.querySelectorAll("[data-wam]")) {
-    const held = place.querySelector("script");
-    const model = new PageModel(revive(JSON.parse(held?.textContent ?? "{}")));
-    held?.remove();
-    const el = document.createElement("div");
-    const close = widgets[/** @type {HTMLElement} */ (place).dataset.wam ?? ""].render({ model, el });
-    if (!el.querySelector("[role=alert]:not([hidden])")) place.querySelector("figure")?.remove();
-    place.append(el);
-    Object.assign(place, { model, close }); // for whoever scripts the page
+    try {
+      const held = place.querySelector("script");
+      const model = new PageModel(revive(JSON.parse(held?.textContent ?? "{}")));
+      held?.remove();
+      const el = document.createElement("div");
+      const close = widgets[/** @type {HTMLElement} */ (place).dataset.wam ?? ""].render({ model, el });
+      if (!el.querySelector("[role=alert]:not([hidden])")) place.querySelector("figure")?.remove();
+      place.append(el);
+      Object.assign(place, { model, close }); // for whoever scripts the page
+    } catch (error) {
+      console.error(error); // its picture stays, and so do the other views
+    }
   }
 }

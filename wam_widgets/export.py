@@ -159,7 +159,7 @@ def page(parts: Sequence[Widget | str], *, title: str, style: str = "", wavelets
 
 def _page_of(shown: object, wavelets: Sequence[str | None], title: str | None) -> str:
     """Return the page of one view."""
-    view = show(shown) if isinstance(shown, Explanation) else shown
+    view: object = show(shown) if isinstance(shown, Explanation) else shown
     if not isinstance(view, Widget):
         raise TypeError(
             f"A page shows an Explanation or one of our widgets; got {type(shown).__name__}. Pass what `explain` "
@@ -179,7 +179,7 @@ def _page_of(shown: object, wavelets: Sequence[str | None], title: str | None) -
 def _place(widget: Widget, wavelets: Sequence[str | None]) -> str:
     """Return where a widget is drawn, with all that it needs, and the picture that stands there until then."""
     state, shelf = widget.page_state(wavelets)
-    held = json.dumps({"state": state, "shelf": shelf}, default=_encode).replace("<", "\\u003c")
+    held = json.dumps({"state": state, "shelf": shelf}, default=_encode, allow_nan=False).replace("<", "\\u003c")
     picture = widget.picture()
     figure = ""
     if picture is not None:

@@ -61,7 +61,7 @@ explanation
 # %% [markdown]
 # **How to read it.** Time goes to the right, frequency up. A scale is an *octave* here: from one dashed line to the
 # next, frequencies double. Each coloured tile is a coefficient; the darker, the more a small change there would change
-# the score. Click to go to a moment, drag to loop a part of it, press space to play.
+# the score. Click to go to a moment, drag over a stretch to loop it, press space to play.
 #
 # ## 2. What it is sensitive to isn't what it heard
 #
@@ -101,7 +101,7 @@ player
 # **Predict.** A man's voice has a pitch of about 100 to 200 Hz. Which octave contributes most?
 
 # %% tags=["nbval-check-output", "keep_output"] jupyter={"outputs_hidden": true}
-octaves = [f"{octave.low:.0f} to {octave.high:.0f} Hz" for octave in wam.transform.bands("db4", 6, 16_000)]
+octaves = [f"{octave.low:.0f} to {octave.high:.0f} Hz" for octave in wam.transform.octaves("db4", 6, 16_000)]
 for scale, octave, share in zip(explanation.scales, octaves, contribution.scale_shares()[0], strict=True):
     print(f"{scale:13}  {octave:15}  {share:4.0%}")
 
@@ -159,8 +159,9 @@ for name, order in [("random", dice), ("loudest", coefficients.map(torch.abs))]:
 
 # %% [markdown]
 # Chance fails, but loudness does nearly as well: in one clear voice, the loud is the voice. So this clip alone doesn't
-# prove that the explanation found what the *network* uses. A fair test mixes in another sound, and repeats it over
-# many clips: `make sound-experiments` does.
+# prove that the explanation found what the *network* uses. A fair test mixes in a second sound that is *as loud*, and
+# repeats it over many clips. [We did](../tests/experiments/README.md): while the second sound is faint, loudness beats
+# every explanation.
 #
 # ## 7. Keep it
 #

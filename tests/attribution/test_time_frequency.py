@@ -62,7 +62,7 @@ def test_a_model_that_listens_at_a_moment_is_explained_within_a_cell_of_it_at_ev
         explanation = explained(click, wavelet)
         found = wam.time_frequency_map(explanation, columns=2000, axis=axis, rows=256)
         for tiling, scale in zip(tiles(explanation), [5, 5, 4, 3, 2, 1], strict=True):
-            rows, _ = inside_and_outside(found, tiling.band.low, tiling.band.high)
+            rows, _ = inside_and_outside(found, tiling.octave.low, tiling.octave.high)
             assert rows.any(), tiling.scale
             profile = found.values[rows].sum(0)
             loud = found.times[profile >= profile.max() * (1 - 1e-12)]
@@ -80,7 +80,7 @@ def test_a_model_that_listens_for_a_chirp_is_explained_along_it(wavelet: str, ax
     for octave, tiling in enumerate(tiles(explanation)[1:]):
         around = np.abs(found.times - 0.25 * (octave + 0.5)) < 0.05
         low, high = 125 * 2**octave, 250 * 2**octave
-        assert (tiling.band.low, tiling.band.high) == (low, high)
+        assert (tiling.octave.low, tiling.octave.high) == (low, high)
         within, beyond = inside_and_outside(found, low, high)
         profile = found.values[:, around].mean(1)
         assert profile[within].min() > profile[beyond].max()
@@ -111,7 +111,7 @@ def test_it_is_drawn_from_the_coefficients_of_its_item() -> None:
 
 def test_its_tiles_are_cells_in_seconds_times_octaves() -> None:
     found = tiles(explained(tone(300.0, 400), "haar", level=2))
-    assert [(tiling.scale, tiling.band.low, tiling.band.high) for tiling in found] == [
+    assert [(tiling.scale, tiling.octave.low, tiling.octave.high) for tiling in found] == [
         ("approximation", 0, 1000),
         ("detail 2", 1000, 2000),
         ("detail 1", 2000, 4000),
@@ -125,11 +125,11 @@ def test_its_tiles_are_cells_in_seconds_times_octaves() -> None:
     [
         (
             lambda: explained(tone(300.0), grid=None),
-            r"comes from a grid in seconds; got steps of 1 sample\. Explain with `grid=Grid\(",
+            r"comes from a grid in seconds; got steps of 1 sample\. Explain with e\.g\. `grid=Grid\(",
         ),
         (
-            lambda: explained(tone(300.0), grid=wam.Grid(("time",), (0.125,), ("ms",))),
-            r"got steps of 0\.125 ms",
+            lambda: explained(tone(300.0), grid=wam.Grid(("depth",), (0.125,), ("mm",))),
+            r"got steps of 0\.125 mm",
         ),
         (
             lambda: wam.explain(linear(signal_of(8, 8, items=1)), signal_of(8, 8), 0, method="saliency", level=1),
@@ -140,6 +140,17 @@ def test_its_tiles_are_cells_in_seconds_times_octaves() -> None:
 def test_what_has_no_frequencies_says_so(explanation: Any, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         wam.time_frequency_map(explanation())
+
+
+def test_milliseconds_are_time_too() -> None:
+    assert sampling_rate(explained(tone(300.0, 400), grid=wam.Grid(("time",), (0.125,), ("ms",)))) == 8000
+
+
+def test_by_default_a_sound_has_the_rate_that_its_model_is_made_for() -> None:
+    model = linear(signal_of(400, items=1, channels=1))
+    model.sample_rate = 8000
+    found = wam.explain(model, signal_of(400, items=1, channels=1), 0, method="saliency", level=1)
+    assert found.grid == wam.Grid(("time",), (1 / 8000,), ("s",))
 
 
 def test_an_item_that_does_not_exist_is_refused() -> None:

@@ -87,7 +87,7 @@ def heat(explanation: wam.Explanation, settings: Settings) -> Array:
         values = np.zeros(len(tiling.edges) - 1)
         np.add.at(values, tiling.tile, flat[start : start + len(tiling.tile)])
         start += len(tiling.tile)
-        inside = (tiling.band.low <= middles) & (middles < tiling.band.high)
+        inside = (tiling.octave.low <= middles) & (middles < tiling.octave.high)
         drawn[inside] = _largest_of(values, tiling.edges, columns)
     return drawn
 

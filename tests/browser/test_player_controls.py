@@ -61,7 +61,7 @@ def test_what_is_heard_is_chosen_from_either_side(view: View) -> None:
 
 @pytest.mark.parametrize(
     ("trait", "name"),
-    [("only_kept", "draw only what is kept"), ("matched", "as loud as the original"), ("signed", "with sign")],
+    [("only_kept", "draw only the largest"), ("matched", "as loud as the original"), ("signed", "with sign")],
 )
 def test_what_is_on_or_off_is_switched_from_either_side(view: View, trait: str, name: str) -> None:
     box = view.place.get_by_role("checkbox", name=name)
@@ -105,9 +105,9 @@ def test_the_axis_is_picked_and_named_and_octaves_divide_the_picture(view: View,
     heights = view.place.locator(".wam-octaves line.wam-over").evaluate_all(
         "lines => lines.map(line => 1 - line.getAttribute('y1'))"
     )
-    lowest = tiles(explanation)[1].band.low / 2
+    lowest = tiles(explanation)[1].octave.low / 2
     highest = RATE / 2
-    expected = [np.log2(each.band.low / lowest) / np.log2(highest / lowest) for each in tiles(explanation)[1:]]
+    expected = [np.log2(each.octave.low / lowest) / np.log2(highest / lowest) for each in tiles(explanation)[1:]]
     assert heights == pytest.approx(expected)
 
 
@@ -124,7 +124,8 @@ def test_the_coefficients_of_a_moment_are_those_of_the_engine(view: View, explan
         (index,) = np.flatnonzero(tiling.tile == tile)
         wanted = f"{number(float(band[0, 0, index]))} ± {number(errors[at][index])}"
         cells = rows.nth(at).get_by_role("cell").all_inner_texts()
-        assert cells == [f"{number(tiling.band.low)} to {number(tiling.band.high)}", percent(tiling.band.share), wanted]
+        octave = tiling.octave
+        assert cells == [f"{number(octave.low)} to {number(octave.high)}", percent(octave.share), wanted]
     assert "0.104 s" in view.place.locator(".wam-readout").inner_text()
 
 

@@ -9,7 +9,7 @@ import torch
 import wam_widgets as wam
 from wam_widgets.evaluation import SeparationReport
 from wam_widgets.plots.canvas import png
-from wam_widgets.plots.separation import separation, separation_sweep
+from wam_widgets.plots.separation import separation_bars, separation_curves
 
 
 def report(weight: float = 0.5) -> SeparationReport:
@@ -23,7 +23,7 @@ def report(weight: float = 0.5) -> SeparationReport:
 
 def test_every_method_is_drawn_at_its_mean_with_its_interval() -> None:
     found = report()
-    figure = separation(found, measures=["corruption_left", "si_sdr_improvement_minus_random"])
+    figure = separation_bars(found, measures=["corruption_left", "si_sdr_improvement_minus_random"])
     left, right = figure.axes
     labels = [label.get_text() for label in left.get_yticklabels()]
     assert labels == ["samples", "mine", "random", "magnitude", "oracle", "haar, level 3", "$x^2$", *labels[2:5]]
@@ -39,7 +39,7 @@ def test_every_method_is_drawn_at_its_mean_with_its_interval() -> None:
 
 def test_a_sweep_has_a_panel_per_domain_and_a_point_per_amount() -> None:
     swept = {1.0: report(1.0), 0.2: report(0.2)}
-    figure = separation_sweep(swept, name="weight", about="a <b>mixture</b>")
+    figure = separation_curves(swept, name="weight", about="a <b>mixture</b>")
     assert [axes.get_title() for axes in figure.axes] == ["samples", "haar, level 3"]
     curve = np.asarray(figure.axes[0].containers[0].lines[0].get_ydata())  # type: ignore[attr-defined]
     assert curve.tolist() == pytest.approx([swept[amount].interval("mine").mean for amount in (0.2, 1.0)])
@@ -48,7 +48,7 @@ def test_a_sweep_has_a_panel_per_domain_and_a_point_per_amount() -> None:
 
 def test_one_report_is_swept_over_its_kept_energy() -> None:
     found = report()
-    figure = separation_sweep(found, ["mine", "random, samples"], measure="clean_kept")
+    figure = separation_curves(found, ["mine", "random, samples"], measure="clean_kept")
     (axes,) = figure.axes
     curve = np.asarray(axes.containers[0].lines[0].get_ydata())  # type: ignore[attr-defined]
     expected = [found.interval("mine", "clean_kept", kept=kept).mean for kept in (0.3, 0.5)]
@@ -58,12 +58,12 @@ def test_one_report_is_swept_over_its_kept_energy() -> None:
 @pytest.mark.usefixtures("as_a_user")
 def test_what_is_no_report_is_refused() -> None:
     with pytest.raises(TypeError, match=r"must be a SeparationReport; got int. Pass what `separation` returned"):
-        separation(3)  # type: ignore[arg-type]
+        separation_bars(3)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"or a dict from amounts to them; got list"):
-        separation_sweep([])  # type: ignore[arg-type]
+        separation_curves([])  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"A measure must be one of.*Did you mean 'clean_kept'"):
-        separation(report(), measures=["clean_kep"])
+        separation_bars(report(), measures=["clean_kep"])
     with pytest.raises(ValueError, match=r"`measures` must name at least one"):
-        separation(report(), measures=[])
+        separation_bars(report(), measures=[])
     with pytest.raises(ValueError, match=r"`method` must be one of"):
-        separation_sweep(report(), ["yours"])
+        separation_curves(report(), ["yours"])

@@ -25,11 +25,9 @@ from tqdm import tqdm
 import wam_widgets as wam
 from tests.training.clips import Clips, read
 from wam_widgets.evaluation import Mixture, SeparationReport
+from wam_widgets.plots import separation_bars, separation_curves
 from wam_widgets.plots.canvas import png
-from wam_widgets.plots.separation import separation as draw
-from wam_widgets.plots.separation import separation_sweep as draw_sweep
-from wam_widgets.samples import SoundNet, audio_model
-from wam_widgets.samples import record
+from wam_widgets.samples import SoundNet, audio_model, record
 
 FOLDER = Path(__file__).parents[2] / "bench"
 
@@ -301,11 +299,12 @@ def write(conditions: Sequence[Condition], folder: Path) -> list[str]:
     files = ["sound.csv"]
     for experiment, unit in (("overlap", "weight of the other sound"), ("noise", "SNR (dB)")):
         own = [each for each in conditions if each.experiment == experiment]
-        figures = {f"sound-{experiment}.png": draw(own[0].report, about=title(own[0]))}
-        figures[f"sound-{experiment}-kept.png"] = draw_sweep(own[0].report, _drawn(own[0].report), about=title(own[0]))
+        figures = {f"sound-{experiment}.png": separation_bars(own[0].report, about=title(own[0]))}
+        first = own[0].report
+        figures[f"sound-{experiment}-kept.png"] = separation_curves(first, _drawn(first), about=title(own[0]))
         if len(own) > 1:
             swept = {each.amount: each.report for each in sorted(own, key=lambda each: each.amount)}
-            figures[f"sound-{experiment}-sweep.png"] = draw_sweep(
+            figures[f"sound-{experiment}-sweep.png"] = separation_curves(
                 swept, _drawn(own[0].report), name=unit, about=experiment
             )
         for name, figure in figures.items():

@@ -7,7 +7,7 @@ import json
 import threading
 
 import comm
-import ipywidgets  # type: ignore[import-untyped]  # no types anywhere
+import ipywidgets  # no types anywhere
 import psutil  # type: ignore[import-untyped]  # its types are a package of their own
 from jupyter_client.manager import start_new_kernel
 

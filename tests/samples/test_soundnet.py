@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 import wam_widgets as wam
-from tests.training.audio import Judgement, judge
 from tests.training.clips import Clips, fingerprint, read
+from tests.training.common import Judgement, judge
 from wam_widgets.samples import SoundNet, audio, audio_model, instrument_model, instruments, pitch_model, record
 
 COLLECTIONS = {"audio_model": "environment_sounds", "instrument_model": "instruments"}
@@ -172,7 +172,25 @@ def test_what_is_shorter_than_a_window_is_refused_with_the_remedy(
     assert load()(torch.nn.functional.pad(torch.zeros(1, 1, 400), (0, shortest - 400))).isfinite().all()
 
 
+@pytest.mark.parametrize("load", [audio_model, instrument_model, pitch_model])
+def test_sound_of_another_rate_is_refused_when_it_is_explained(load: Callable[[], torch.nn.Module]) -> None:
+    grid = wam.Grid(("time",), (1 / 44_100,), ("s",))
+    with pytest.raises(ValueError, match=r"made for, 16000 Hz .* got a grid of 44100 Hz\. Resample it"):
+        wam.explain(load(), torch.rand(1, 1, 4410), grid=grid, progress=False)
+
+
+@pytest.mark.parametrize("load", [audio_model, instrument_model])
+def test_silence_is_explained_as_zero_and_said_so(load: Callable[[], torch.nn.Module]) -> None:
+    for method in ("saliency", "smoothgrad", "integrated_gradients"):
+        with pytest.warns(
+            RuntimeWarning, match=r"^Item\(s\) \[0\] are silent \(zero everywhere\), and so is their expl"
+        ):
+            found = wam.explain(load(), torch.zeros(1, 1, 8000), method=method, samples=8, progress=False)
+        assert not found.attribution.flatten().any()
+        assert not found.heatmap().any()
+
+
 def test_a_record_of_another_model_is_refused_with_the_nearest() -> None:
-    words = "'audio_model' or 'instrument_model'; got 'audio'. Did you mean 'audio_model'?"
+    words = "'volume_model', 'furniture_model' or 'former_model'; got 'audio'. Did you mean 'audio_model'?"
     with pytest.raises(ValueError, match=re.escape(words)):
         record("audio")

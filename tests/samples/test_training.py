@@ -1,4 +1,4 @@
-"""That the models of sound can be trained anew: a few steps on made-up sounds, and the pieces of it."""
+"""That the sample models can be trained anew: a few steps on made-up signals, and the pieces of it."""
 
 from pathlib import Path
 
@@ -6,10 +6,13 @@ import pytest
 import safetensors.torch
 import torch
 
+import tests.training.volumes as of_volumes
 from tests.training import audio
-from tests.training.audio import Recipe, augmented, judge, masked, train
+from tests.training.audio import Recipe, augmented, masked, train
 from tests.training.clips import Clips
-from wam_widgets.samples import SoundNet
+from tests.training.common import Plan, judge
+from tests.training.voxels import Voxels
+from wam_widgets.samples import SoundNet, VoxelFormer, VoxelNet
 
 QUIET = Recipe(speed=0, shift=0, gain=(0, 0), noise=(-400, -400), masking=0)
 
@@ -78,13 +81,103 @@ def test_the_command_writes_weights_and_the_figures_of_every_seed(
 ) -> None:
     monkeypatch.setattr(audio, "read", lambda collection, split: hisses_and_hums)
     recipe = Recipe(epochs=1, batch=16)
-    runs = [audio.run("instruments", seed, recipe)[:2] for seed in (3, 4)]
-    plan = audio.Plan("instrument_model", "instruments", recipe, (3, 4), "made up")
+    plan = Plan("instrument_model", "instruments", recipe, (3, 4), "made up")
+    runs = [audio.run(plan, seed) for seed in plan.seeds]
     audio.write(plan, runs, tmp_path)
     weights = safetensors.torch.load_file(tmp_path / "instrument_model.safetensors")
     SoundNet(hisses_and_hums.labels).network.load_state_dict(weights, strict=True)
-    assert safetensors.torch.save(weights) == runs[0][0], "the first seed's"
+    assert safetensors.torch.save(weights) == runs[0].weights, "the first seed's"
     about = (tmp_path / "instrument_model.json").read_text("utf-8")
     assert '"shipped_seed": 3' in about
     assert '"seed": 4' in about
     assert '"epochs": 1' in about
+
+
+# ------------------------------------------------------------------------------------------------------------- volumes
+
+STILL = of_volumes.Recipe(turn=(0, 0, 0), zoom=0, shift=0)
+
+
+@pytest.fixture(scope="module")
+def balls_and_bars() -> Voxels:
+    """Sixteen balls and sixteen bars, each somewhat elsewhere."""
+    chance = torch.Generator().manual_seed(0)
+    place = torch.stack(torch.meshgrid(*[torch.arange(16.0)] * 3, indexing="ij")) - 7.5
+    centres = 3 * torch.rand(32, 3, 1, 1, 1, generator=chance) - 1.5
+    distance = (place - centres).abs()
+    balls = (distance[:16].square().sum(1) < 16).float()
+    bars = ((distance[16:, 0] < 7) & (distance[16:, 1] < 1.5) & (distance[16:, 2] < 1.5)).float()
+    places = tuple(range(32))
+    return Voxels(
+        torch.cat([balls, bars])[:, None], torch.arange(2).repeat_interleave(16), ("ball", "bar"), places, places
+    )
+
+
+@pytest.mark.parametrize("network", [VoxelNet, VoxelFormer])
+def test_a_few_steps_tell_balls_from_bars_and_twice_alike(
+    balls_and_bars: Voxels, network: type[VoxelNet | VoxelFormer]
+) -> None:
+    recipe = of_volumes.Recipe(epochs=12, batch=8)
+    before = torch.get_rng_state()
+    first, second = (of_volumes.train(network, balls_and_bars, 0, recipe) for _ in range(2))
+    assert torch.get_rng_state().equal(before)
+    assert judge(first, balls_and_bars).accuracy > 0.9
+    for one, other in zip(first.state_dict().values(), second.state_dict().values(), strict=True):
+        assert one.equal(other)
+
+
+def test_volumes_stay_as_they_are_where_the_recipe_changes_nothing(balls_and_bars: Voxels) -> None:
+    still = of_volumes.augmented(balls_and_bars.signals, torch.Generator().manual_seed(0), STILL)
+    torch.testing.assert_close(still, balls_and_bars.signals, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("axis", range(3))
+def test_a_quarter_turn_about_an_axis_leaves_that_axis_in_place(axis: int) -> None:
+    quarter = of_volumes.rotations(axis, torch.tensor([torch.pi / 2]))[0]
+    first, second = (other for other in range(3) if other != axis)
+    unit = torch.eye(3)
+    torch.testing.assert_close(quarter @ unit[axis], unit[axis])
+    torch.testing.assert_close(quarter @ unit[first], unit[second])
+    torch.testing.assert_close(quarter @ unit[second], -unit[first])
+
+
+def test_turning_about_the_first_axis_keeps_every_height_as_full_as_it_was(balls_and_bars: Voxels) -> None:
+    recipe = of_volumes.Recipe(turn=(180, 0, 0), zoom=0, shift=0, mirror=True)
+    bars = balls_and_bars.signals[16:]
+    turned = of_volumes.augmented(bars, torch.Generator().manual_seed(0), recipe)
+    torch.testing.assert_close(turned.sum((3, 4)), bars.sum((3, 4)), rtol=0.02, atol=0.02)
+    assert (turned - bars).abs().amax() > 0.5
+
+
+def test_half_of_the_volumes_are_mirrored_and_the_rest_are_not() -> None:
+    volume = torch.rand(1, 1, 4, 4, 4).expand(200, 1, 4, 4, 4)
+    mirrored = of_volumes.augmented(
+        volume, torch.Generator().manual_seed(0), of_volumes.Recipe(turn=(0, 0, 0), zoom=0, shift=0, mirror=True)
+    )
+    same = (mirrored - volume).abs().flatten(1).amax(1) < 1e-4
+    other = (mirrored - volume.flip(4)).abs().flatten(1).amax(1) < 1e-4
+    assert (same ^ other).all()
+    assert 70 < int(same.sum()) < 130
+
+
+def test_a_shift_is_no_larger_than_its_share() -> None:
+    volume = torch.zeros(50, 1, 20, 20, 20)
+    volume[:, :, 10, 10, 10] = 1
+    recipe = of_volumes.Recipe(turn=(0, 0, 0), zoom=0, shift=0.1)
+    moved = of_volumes.augmented(volume, torch.Generator().manual_seed(0), recipe)
+    place = (moved.flatten(1).argmax(1)[:, None] // torch.tensor([400, 20, 1]) % 20 - 10).abs()
+    assert place.max() == 2
+
+
+def test_the_command_writes_what_is_known_of_volumes(
+    balls_and_bars: Voxels, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(of_volumes, "read", lambda collection, split: balls_and_bars)
+    plan = Plan("former_model", "digits", of_volumes.Recipe(epochs=1, batch=16), (3, 4), "made up")
+    runs = [of_volumes.run(plan, seed) for seed in plan.seeds]
+    of_volumes.write(plan, runs, tmp_path)
+    weights = safetensors.torch.load_file(tmp_path / "former_model.safetensors")
+    VoxelFormer(balls_and_bars.labels, 16).network.load_state_dict(weights, strict=True)
+    about = (tmp_path / "former_model.json").read_text("utf-8")
+    assert '"shipped_seed": 3' in about
+    assert '"size": 16' in about

@@ -1,1 +1,4 @@
-"""What trains the models that the samples ship (`make train-audio`). Its data lie in tests/data, not in the wheel."""
+"""What trains the models that the samples ship: `make train-audio` and `make train-volumes`.
+
+Its data lie in tests/data, not in the wheel.
+"""

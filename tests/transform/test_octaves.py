@@ -14,7 +14,7 @@ from torch import Tensor
 from wam_widgets.transform import decompose
 from wam_widgets.transform.geometry import cells, positions
 from wam_widgets.transform.logmel import hz_to_mel
-from wam_widgets.transform.octaves import TimeFrequencyMap, bands, draw_tiles, energy_share, tilings
+from wam_widgets.transform.octaves import TimeFrequencyMap, draw_tiles, energy_share, octaves, tilings
 from wam_widgets.transform.wavelet import scale_names
 
 from .cases import WAVELETS, noise, pywt_atoms
@@ -43,7 +43,7 @@ def loudest(found: TimeFrequencyMap, profile: NDArray[np.float64], wavelet: str)
     """Name the scale that is largest in a profile over frequency, by the rows that lie within its octave."""
     within = [
         profile[(found.frequency_edges[:-1] > band.low - 1e-6) & (found.frequency_edges[1:] < band.high + 1e-6)]
-        for band in bands(wavelet, LEVEL, RATE)
+        for band in octaves(wavelet, LEVEL, RATE)
     ]
     assert all(len(rows) for rows in within)
     return scale_names(LEVEL)[int(np.argmax([rows.max() for rows in within]))]
@@ -59,9 +59,9 @@ def scale_at(frequency: float, level: int = LEVEL) -> str:
 
 
 def test_octaves_halve_from_half_the_sampling_rate() -> None:
-    found = bands("db4", 3, 8000.0)
+    found = octaves("db4", 3, 8000.0)
     assert [(band.low, band.high) for band in found] == [(0, 500), (500, 1000), (1000, 2000), (2000, 4000)]
-    assert [(band.low, band.high, band.share) for band in bands(None, 3, 8000.0)] == [(0, 4000, 1)]
+    assert [(band.low, band.high, band.share) for band in octaves(None, 3, 8000.0)] == [(0, 4000, 1)]
 
 
 @pytest.mark.parametrize("kind", ["a", "d"])
@@ -123,7 +123,7 @@ def test_every_scale_has_its_cells_in_seconds_and_its_octave(wavelet: str, sampl
 def test_tiles_away_from_the_border_have_the_area_of_a_half(wavelet: str) -> None:
     for tiling in tilings(4000, wavelet, LEVEL, RATE):
         inner = np.diff(tiling.edges)[2:-2]
-        np.testing.assert_allclose(inner * (tiling.band.high - tiling.band.low), 0.5)
+        np.testing.assert_allclose(inner * (tiling.octave.high - tiling.octave.low), 0.5)
 
 
 # ------------------------------------------------------------------------------- tones, clicks and chirps on every axis
@@ -132,7 +132,7 @@ def test_tiles_away_from_the_border_have_the_area_of_a_half(wavelet: str) -> Non
 @pytest.mark.parametrize("axis", AXES)
 @pytest.mark.parametrize("wavelet", FOUR)
 def test_a_tone_in_the_middle_of_an_octave_is_largest_in_that_octave(wavelet: str, axis: Any) -> None:
-    for band in bands(wavelet, LEVEL, RATE)[1:]:
+    for band in octaves(wavelet, LEVEL, RATE)[1:]:
         middle = math.sqrt(band.low * band.high)
         found = drawn(tone(middle), wavelet, axis=axis, rows=512)
         assert loudest(found, found.values.max(1), wavelet) == scale_at(middle)
@@ -153,7 +153,7 @@ def test_a_click_is_largest_within_a_cell_of_its_time_at_every_scale(wavelet: st
         click = torch.zeros(1, 1, 8000, dtype=torch.float64)
         click[0, 0, place] = 1
         found = drawn(click, wavelet, axis=axis, rows=256, columns=8000)
-        for band, scale in zip(bands(wavelet, LEVEL, RATE), [LEVEL, *range(LEVEL, 0, -1)], strict=True):
+        for band, scale in zip(octaves(wavelet, LEVEL, RATE), [LEVEL, *range(LEVEL, 0, -1)], strict=True):
             (rows,) = np.nonzero((found.frequency_edges[:-1] >= band.low) & (found.frequency_edges[1:] <= band.high))
             for row in rows:
                 loud = np.flatnonzero(found.values[row] == found.values[row].max())
@@ -193,7 +193,7 @@ def by_hand(sound: Tensor, wavelet: str, at: NDArray[np.float64], hertz: float) 
     """Look a frequency up in all tiles, one by one."""
     coefficients = decompose(sound, wavelet, level=3)
     kinds = [(3, "a"), (3, "d"), (2, "d"), (1, "d")]
-    for band, (scale, kind), (_, _, values) in zip(bands(wavelet, 3, RATE), kinds, coefficients.bands(), strict=True):
+    for band, (scale, kind), (_, _, values) in zip(octaves(wavelet, 3, RATE), kinds, coefficients.bands(), strict=True):
         if band.low <= hertz < band.high:
             tiling = cells(sound.shape[2], wavelet, scale, kind)
             magnitudes = values[0].abs().sum(0).numpy()
@@ -222,7 +222,7 @@ def test_a_cell_within_one_tile_shows_its_magnitude(wavelet: str, pool: Any) -> 
 )  # 250 / 2^8 and its logarithm differ by a rounding
 def test_octaves_and_cells_that_only_touch_are_kept_apart(rate: float, level: int) -> None:
     nothing = decompose(torch.zeros(1, 1, 960, dtype=torch.float64), "haar", level=level)
-    for number, band in enumerate(bands("haar", level, rate)):
+    for number, band in enumerate(octaves("haar", level, rate)):
         names = iter(range(level + 1))
         one = nothing.map(lambda each, names=names, number=number: torch.full_like(each, next(names) == number))
         found = draw_tiles(one, rate, columns=480)

@@ -198,15 +198,14 @@ def require_sound(signal: Tensor, grid: Grid, ear: object) -> None:
     if made_for is None or signal.ndim != 3:
         return
     rate = grid.sample_rate
-    if rate is not None:
-        if abs(rate - made_for) > 1e-3 * made_for:
-            steps = Fraction(max(1, round(made_for)), max(1, round(rate)))
-            raise ValueError(
-                f"The signal must have the sampling rate that the model is made for, {made_for:g} Hz (`sample_rate` of "
-                f"{type(ear).__name__}); got a grid of {rate:g} Hz. Resample it, e.g. with "
-                f"`scipy.signal.resample_poly(sound, {steps.numerator}, {steps.denominator}, axis=-1)`, and pass "
-                f"`grid=Grid(('time',), (1 / {made_for:g},), ('s',))`."
-            )
+    if rate is not None and abs(rate - made_for) > 1e-3 * made_for:
+        steps = Fraction(max(1, round(made_for)), max(1, round(rate)))
+        raise ValueError(
+            f"The signal must have the sampling rate that the model is made for, {made_for:g} Hz (`sample_rate` of "
+            f"{type(ear).__name__}); got a grid of {rate:g} Hz. Resample it, e.g. with "
+            f"`scipy.signal.resample_poly(sound, {steps.numerator}, {steps.denominator}, axis=-1)`, and pass "
+            f"`grid=Grid(('time',), (1 / {made_for:g},), ('s',))`."
+        )
     peak = 0.0 if signal.is_meta else float(signal.abs().max())
     if peak > 1 and not bool(signal.frac().any()):
         bits = next((bits for bits in (8, 16, 24) if peak <= 2 ** (bits - 1)), 32)

@@ -369,8 +369,8 @@ def _generators(device: torch.device) -> Iterator[None]:
             random.setstate(python_state)
 
 
-#: How many calls are using a module, and the mode to give back after the last: two threads may explain one model, or one
-#: a model and the other a part of it.
+#: How many calls are using a module, and the mode to give back after the last: two threads may explain one model, or
+#: one of them a part of it.
 _IN_USE: dict[int, tuple[int, bool]] = {}
 _LOCK = threading.Lock()
 

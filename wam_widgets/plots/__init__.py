@@ -9,7 +9,7 @@ from .bars import scale_contributions, scale_shares, significance
 from .maps import heatmap, scale_maps
 from .mosaics import mosaic
 from .overview import glance, picture, plot
-from .separation import separation, separation_sweep
+from .separation import separation_bars, separation_curves
 from .spectrograms import spectrogram
 
 __all__ = [
@@ -21,8 +21,8 @@ __all__ = [
     "scale_contributions",
     "scale_maps",
     "scale_shares",
-    "separation",
-    "separation_sweep",
+    "separation_bars",
+    "separation_curves",
     "significance",
     "spectrogram",
 ]

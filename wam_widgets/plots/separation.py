@@ -53,7 +53,7 @@ _UNITS: dict[Measure, str] = {
 _MINUS = "_minus_random"
 
 
-def separation(
+def separation_bars(
     report: SeparationReport,
     *,
     kept: float | None = None,
@@ -137,7 +137,7 @@ def separation(
     return figure
 
 
-def separation_sweep(
+def separation_curves(
     reports: SeparationReport | Mapping[float, SeparationReport],
     methods: Sequence[str] | None = None,
     *,

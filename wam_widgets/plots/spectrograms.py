@@ -42,7 +42,7 @@ def spectrogram(
     axis : {"linear", "log", "mel"}
         How frequency is spaced.
     n_fft : int
-        Samples per frame of the spectrogram (Hann, a quarter apart); at most as many as the sound has.
+        Samples per frame of the spectrogram (Hann, a quarter apart); of a shorter sound, all that it has.
     lowest : float, optional
         Where the frequencies begin, in Hz: by default at 0, and on a log axis an octave below the coarsest detail.
 
@@ -76,7 +76,7 @@ def spectrogram(
     upper, lower, *further = (clean(panel) for panel in panels)
     _draw(upper, time, hertz, decibels, Normalize(-RANGE, 0), "viridis")
     _bar(figure, upper)
-    title(upper, f"{what_is_explained(explanation, item)}\nspectrogram, {frame} samples per frame")
+    title(upper, f"{what_is_explained(explanation, item)}\nspectrogram, {round(rate / step)} samples per frame")
     for panel in (lower, *further):  # grey up to its middle only, so that colours on it stand out
         _draw(panel, time, hertz, decibels, Normalize(-RANGE, RANGE), "Greys")
     _lay_over(figure, lower, drawn.time_edges, drawn.frequency_edges, drawn.values, unit(explanation, "cell"))
@@ -105,7 +105,7 @@ def decibels_of(
     rate : float
         Samples per second.
     n_fft : int
-        Samples per frame (Hann, a quarter apart); at most as many as the sound has.
+        Samples per frame (Hann, a quarter apart); of a shorter sound, all that it has.
     floor : float
         What is fainter is drawn as faint as that.
 
@@ -201,7 +201,7 @@ def _name_axes(panels: list[Axes], explanation: Explanation, axis: Axis) -> None
 def _octaves(panel: Axes, explanation: Explanation, axis: Axis, lowest: float) -> None:
     """Divide the scales, and write how much of an atom's energy lies within each one's octave, where there is room."""
     there, back = AXES[axis]
-    shown = [tiling.band for tiling in tiles(explanation) if tiling.band.high > lowest]
+    shown = [tiling.octave for tiling in tiles(explanation) if tiling.octave.high > lowest]
     ends = there(np.array([lowest, shown[-1].high]))
     for band in shown:
         if band.low > lowest:

@@ -7,22 +7,34 @@ module of data and one per network, and a function here for each.
 
 from wam_widgets.samples.crepe import CrepeTiny, pitch_model
 from wam_widgets.samples.efficientnet import EfficientNetLite0, image_model
+from wam_widgets.samples.former import VoxelFormer, former_model
 from wam_widgets.samples.images import images
 from wam_widgets.samples.sample import Sample
-from wam_widgets.samples.soundnet import SoundNet, audio_model, instrument_model, record
+from wam_widgets.samples.soundnet import SoundNet, audio_model, instrument_model
 from wam_widgets.samples.sounds import audio, instruments
+from wam_widgets.samples.trained import record
+from wam_widgets.samples.volumes import brain, furniture, volumes
+from wam_widgets.samples.voxelnet import VoxelNet, furniture_model, volume_model
 
 __all__ = [
     "CrepeTiny",
     "EfficientNetLite0",
     "Sample",
     "SoundNet",
+    "VoxelFormer",
+    "VoxelNet",
     "audio",
     "audio_model",
+    "brain",
+    "former_model",
+    "furniture",
+    "furniture_model",
     "image_model",
     "images",
     "instrument_model",
     "instruments",
     "pitch_model",
     "record",
+    "volume_model",
+    "volumes",
 ]

@@ -18,8 +18,9 @@ class Sample:
     """Short name, the key in its collection."""
 
     signal: Float[Tensor, "1 channel *space"]
-    """One item, float32, as `wam.explain` takes it; images are RGB in [0, 1], axes (item, channel, row, column), and
-    sounds are mono waveforms, axes (item, channel, time)."""
+    """One item, float32, as `wam.explain` takes it; images are RGB in [0, 1], axes (item, channel, row, column),
+    sounds are mono waveforms, axes (item, channel, time), and volumes have one channel in [0, 1], axes (item, channel,
+    z, y, x)."""
 
     target: int
     """Class expected of the model that belongs to this kind of signal, counted from 0."""
@@ -34,7 +35,8 @@ class Sample:
     """Terms under which the signal may be used."""
 
     grid: Grid | None = None
-    """What the axes mean, for `wam.explain(..., grid=sample.grid)`: of sounds, steps in seconds. None: just samples."""
+    """What the axes mean, for `wam.explain(..., grid=sample.grid)`: of sounds, steps in seconds, of volumes, names
+    and distances. None: just samples."""
 
     fundamental: float | None = None
     """Pitch of a note in Hz; its harmonics are the multiples. None for what is no note."""

@@ -1,22 +1,14 @@
 """A small residual network on log-mel spectrograms, and the two that were trained for the samples."""
 
-import json
-from importlib.resources import files
-from importlib.resources.abc import Traversable
-from typing import Any
-
-import safetensors.torch
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from wam_widgets.checks import nearest
+from wam_widgets.samples.residual import MeanAndMaximum, ResidualBlock
+from wam_widgets.samples.trained import trained
 from wam_widgets.samples.waveform import require_waveform
 from wam_widgets.transform.logmel import LogMel
 
-__all__ = ["SoundNet", "audio_model", "instrument_model", "record"]
-
-_TRAINED = ("audio_model", "instrument_model")
+__all__ = ["SoundNet", "audio_model", "instrument_model"]
 
 
 def audio_model() -> "SoundNet":
@@ -66,34 +58,6 @@ def instrument_model() -> "SoundNet":
     return _trained("instrument_model")
 
 
-def record(model: str) -> dict[str, Any]:
-    """Return how a model was trained and how well it does on what was held out.
-
-    Parameters
-    ----------
-    model
-        "audio_model" or "instrument_model".
-
-    Returns
-    -------
-    dict
-        The data, the settings, and for every seed its accuracy, its balanced accuracy (the mean over
-        labels) and the accuracy of each label. The first seed's weights are those that ship.
-
-    Raises
-    ------
-    ValueError
-        If the model is another.
-    """
-    if model not in _TRAINED:
-        raise ValueError(
-            f"`model` must be one that was trained here, {' or '.join(map(repr, _TRAINED))}; got {model!r}."
-            f"{nearest(model, _TRAINED)}"
-        )
-    found: dict[str, Any] = json.loads(_data(f"{model}.json").read_text("utf-8"))
-    return found
-
-
 class SoundNet(nn.Module):
     """A waveform's log-mel spectrogram, three residual blocks, and what they find on average and at most.
 
@@ -130,10 +94,10 @@ class SoundNet(nn.Module):
             nn.Conv2d(1, 16, kernel_size=5, stride=2, padding=2, bias=False),
             nn.BatchNorm2d(16),
             nn.ReLU(),
-            _ResidualBlock(16, 16),
-            _ResidualBlock(16, 32, stride=2),
-            _ResidualBlock(32, 64, stride=2),
-            _MeanAndMaximum(),
+            ResidualBlock(2, 16, 16),
+            ResidualBlock(2, 16, 32, stride=2),
+            ResidualBlock(2, 32, 64, stride=2),
+            MeanAndMaximum(),
             nn.Dropout(0.2),
             nn.Linear(2 * 64, len(labels)),
         )
@@ -162,45 +126,5 @@ class SoundNet(nn.Module):
         return logits
 
 
-class _ResidualBlock(nn.Module):
-    """Two convolutions whose result is added to the input; a 1 x 1 convolution fits the input where shapes differ."""
-
-    def __init__(self, inputs: int, outputs: int, *, stride: int = 1) -> None:
-        super().__init__()
-        self.change = nn.Sequential(
-            nn.Conv2d(inputs, outputs, kernel_size=3, stride=stride, padding=1, bias=False),
-            nn.BatchNorm2d(outputs),
-            nn.ReLU(),
-            nn.Conv2d(outputs, outputs, kernel_size=3, padding=1, bias=False),
-            nn.BatchNorm2d(outputs),
-        )
-        self.shortcut = (
-            nn.Identity()
-            if inputs == outputs and stride == 1
-            else nn.Sequential(
-                nn.Conv2d(inputs, outputs, kernel_size=1, stride=stride, bias=False), nn.BatchNorm2d(outputs)
-            )
-        )
-
-    def forward(self, features: Float[Tensor, "item channel mel frame"]) -> Float[Tensor, "item feature row column"]:
-        added: Tensor = self.shortcut(features) + self.change(features)
-        return added.relu()
-
-
-class _MeanAndMaximum(nn.Module):
-    """Each channel's mean and maximum over the spectrogram, side by side: so that any length will do."""
-
-    def forward(self, features: Float[Tensor, "item channel mel frame"]) -> Float[Tensor, "item feature"]:
-        return torch.cat([features.mean((2, 3)), features.amax((2, 3))], dim=1)
-
-
 def _trained(name: str) -> SoundNet:
-    about = record(name)
-    with torch.random.fork_rng(devices=[]):  # the file replaces the random weights at once
-        model = SoundNet(tuple(about["labels"]), about["sample_rate"])
-    model.network.load_state_dict(safetensors.torch.load(_data(f"{name}.safetensors").read_bytes()), strict=True)
-    return model.eval().requires_grad_(requires_grad=False)
-
-
-def _data(file: str) -> Traversable:
-    return files("wam_widgets.samples").joinpath("data", file)
+    return trained(name, lambda about: SoundNet(tuple(about["labels"]), about["sample_rate"]))

@@ -3,6 +3,6 @@
 from .coefficients import Coefficients, decompose, pull_back, reconstruct
 from .grid import Grid
 from .logmel import LogMel
-from .octaves import Band, bands
+from .octaves import Octave, octaves
 
-__all__ = ["Band", "Coefficients", "Grid", "LogMel", "bands", "decompose", "pull_back", "reconstruct"]
+__all__ = ["Coefficients", "Grid", "LogMel", "Octave", "decompose", "octaves", "pull_back", "reconstruct"]

@@ -49,7 +49,7 @@ AXES: dict[str, tuple[Callable[[NDArray[np.float64]], NDArray[np.float64]], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Band:
+class Octave:
     """The frequencies that a scale answers to.
 
     Parameters
@@ -73,7 +73,7 @@ class Tiling:
     ----------
     scale : str
         Name of the scale.
-    band : Band
+    octave : Octave
         Its frequencies: the tiles' lower and upper side.
     tile : integer array, shape (coefficient,)
         The tile of each coefficient; near the border several share one.
@@ -82,7 +82,7 @@ class Tiling:
     """
 
     scale: str
-    band: Band
+    octave: Octave
     tile: NDArray[np.int64]
     edges: NDArray[np.float64]
 
@@ -120,7 +120,7 @@ class TimeFrequencyMap:
         return _middles(self.time_edges)
 
 
-def bands(wavelet: str | None, level: int, rate: float) -> tuple[Band, ...]:
+def octaves(wavelet: str | None, level: int, rate: float) -> tuple[Octave, ...]:
     """Return the frequencies that every scale answers to.
 
     Parameters
@@ -134,7 +134,7 @@ def bands(wavelet: str | None, level: int, rate: float) -> tuple[Band, ...]:
 
     Returns
     -------
-    tuple of Band
+    tuple of Octave
         Coarse to fine, as `scale_names` does: 0 to rate / 2^(level + 1) for the approximation, and
         rate / 2^(j + 1) to rate / 2^j for detail j.
 
@@ -144,16 +144,16 @@ def bands(wavelet: str | None, level: int, rate: float) -> tuple[Band, ...]:
 
     Examples
     --------
-    >>> for band in bands("haar", 2, 16_000.0):
-    ...     print(f"{band.low:g} to {band.high:g} Hz: {band.share:.3f}")
+    >>> for octave in octaves("haar", 2, 16_000.0):
+    ...     print(f"{octave.low:g} to {octave.high:g} Hz: {octave.share:.3f}")
     0 to 2000 Hz: 0.784
     2000 to 4000 Hz: 0.546
     4000 to 8000 Hz: 0.818
     """
     if wavelet is None:
-        return (Band(0.0, rate / 2, 1.0),)
-    details = [Band(rate / 2 ** (j + 1), rate / 2**j, energy_share(wavelet, j, "d")) for j in range(level, 0, -1)]
-    return (Band(0.0, rate / 2 ** (level + 1), energy_share(wavelet, level, "a")), *details)
+        return (Octave(0.0, rate / 2, 1.0),)
+    details = [Octave(rate / 2 ** (j + 1), rate / 2**j, energy_share(wavelet, j, "d")) for j in range(level, 0, -1)]
+    return (Octave(0.0, rate / 2 ** (level + 1), energy_share(wavelet, level, "a")), *details)
 
 
 @lru_cache(maxsize=1024)
@@ -209,22 +209,22 @@ def tilings(samples: int, wavelet: str | None, level: int, rate: float) -> tuple
     samples : int
         Length of the sound.
     wavelet, level, rate
-        As in `bands`.
+        As in `octaves`.
 
     Returns
     -------
     tuple of Tiling
         Coarse to fine.
     """
-    octaves = bands(wavelet, level, rate)
+    scales = octaves(wavelet, level, rate)
     if wavelet is None:
         edges = np.asarray((np.arange(samples + 1) - 0.5) / rate)
-        return (Tiling("approximation", octaves[0], np.arange(samples), edges),)
+        return (Tiling("approximation", scales[0], np.arange(samples), edges),)
     kinds = [(level, "a"), *((j, "d") for j in range(level, 0, -1))]
     axis = [cells(samples, wavelet, scale, kind) for scale, kind in kinds]
     return tuple(
-        Tiling(name, band, cell.tile, cell.edges / rate)
-        for name, band, cell in zip(scale_names(level), octaves, axis, strict=True)
+        Tiling(name, octave, cell.tile, cell.edges / rate)
+        for name, octave, cell in zip(scale_names(level), scales, axis, strict=True)
     )
 
 
@@ -301,7 +301,7 @@ def draw_tiles(
         _pooled(_per_tile(tiling, detail), tiling.edges, column_edges, pool)
         for tiling, (_, _, detail) in zip(scales, magnitudes.bands(), strict=True)
     ]
-    sides = rate * np.array([scales[0].band.low, *(tiling.band.high for tiling in scales)])
+    sides = rate * np.array([scales[0].octave.low, *(tiling.octave.high for tiling in scales)])
     values = _pooled(np.stack(strips), there(np.maximum(sides, begin)), row_edges, pool)
     hertz = back(row_edges)
     hertz[[0, -1]] = begin, rate / 2  # exactly

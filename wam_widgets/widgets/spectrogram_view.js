@@ -138,9 +138,10 @@ const render = view(({ model, el, life }) => {
     const given = traits.get("gains");
     return values.scales.map((_, at) => given[at] ?? 1);
   };
-  const levels = () => [
-    ...gains().map((gain) => (heard() === "rest" ? 0 : gain)),
-    ...gains().map((gain) => (heard() === "kept" ? 0 : gain)),
+  /** Of the kept sounds of all scales, and of the rest. @param {number} [all]  a gain for all scales */
+  const levels = (all) => [
+    ...gains().map((gain) => (heard() === "rest" ? 0 : all ?? gain)),
+    ...gains().map((gain) => (heard() === "kept" ? 0 : all ?? gain)),
   ];
   const original = () => remember("original", [], () => {
     const sound = mixSounds(whole(), whole().map(() => 1));
@@ -150,17 +151,23 @@ const render = view(({ model, el, life }) => {
     const sound = mixSounds(tracks(), levels());
     return { sound, ...loudness(sound) };
   });
-  /** What the mix is multiplied with to be as loud as the original: no more than it can be without clipping. */
+  /** What is heard at gains of 1: they are moved to be heard. */
+  const part = () => remember("part", [...KEPT, "heard"], () => (heard() === "original" ? original() : loudness(mixSounds(tracks(), levels(1)))));
+  /** What makes it as loud as the original: no more than it can be without clipping. */
   const matching = () => {
-    const { rms, peak } = mixed();
+    const { rms, peak } = part();
     if (!traits.get("matched") || !rms) return 1;
     return Math.min(original().rms / rms, Math.max(1, original().peak) / peak);
   };
+  const matchedLevels = () => {
+    const factor = matching();
+    return levels().map((each) => each * factor);
+  };
   const setLevels = () => {
     const factor = matching();
-    player.setLevels(levels().map((each) => each * factor), traits.get("volume"));
+    player.setLevels(matchedLevels(), traits.get("volume"));
     const { rms, peak } = mixed();
-    const most = original().rms / rms;
+    const most = original().rms / part().rms;
     const clips = factor * peak * traits.get("volume") > 1.0001;
     loud.textContent = !rms
       ? "Nothing is left to be heard."
@@ -172,13 +179,14 @@ const render = view(({ model, el, life }) => {
   };
   /** Make what plays anew once the fingers rest: it takes longer than a picture. */
   const reload = life.afterRest(() => {
-    player.load(tracks(), wholeRate(values.rate), levels().map((each) => each * matching()));
+    player.load(tracks(), matchedLevels());
     setLevels();
   }, PAUSE);
   const listen = life.everyFrame(() => {
+    const highest = Math.max(original().peak, 1e-9);
     time.showWaves(
-      outline(original().sound, values.rate, span(), SIZE[1], Math.max(original().peak, 1e-9)),
-      outline(mixed().sound.map((each) => each.map((value) => value * matching())), values.rate, span(), SIZE[1], Math.max(original().peak, 1e-9)),
+      outline(original().sound, values.rate, span(), SIZE[1], highest),
+      outline(mixed().sound, values.rate, span(), SIZE[1], highest / matching()),
     );
     setLevels();
     el.dataset.mixed = `${values.key} ${traits.get("heard")} ${traits.get("fraction")} ${traits.get("gains")}`;
@@ -219,7 +227,10 @@ const render = view(({ model, el, life }) => {
     set({ playing: false }, 0);
   };
   player.atEnd.add(ended);
-  life.endings.push(() => player.atEnd.delete(ended));
+  life.endings.push(() => {
+    player.atEnd.delete(ended);
+    if (player.atEnd.size === 0 && traits.get("playing")) set({ playing: false }, 0); // the last view takes the sound along
+  });
 
   // --------------------------------------------------------------------------------------------------- what is read off
   const where = element("div", {});
@@ -231,10 +242,10 @@ const render = view(({ model, el, life }) => {
   const showReadout = life.everyFrame(() => {
     const at = hovered ? hovered[0] : player.position;
     const hertz = hovered && frequencyAt(axis(), hovered[1]);
-    const { levels: power, shape, begin, hop, step, floor } = values.spectrogram;
+    const { levels: steps, shape, begin, hop, step, floor } = values.spectrogram;
     const frame = Math.min(shape[1] - 1, Math.max(0, Math.floor((at - begin) / hop)));
     const level = hertz === null ? "" :
-      `, ${written(hertz)} Hz: ${written(Math.round(floor * (1 - power[Math.min(shape[0] - 1, Math.round(hertz / step)) * shape[1] + frame] / 255)))} dB`;
+      `, ${written(hertz)} Hz: ${written(Math.round(floor * (1 - steps[Math.min(shape[0] - 1, Math.round(hertz / step)) * shape[1] + frame] / 255)))} dB`;
     const plain = new Shown(values, errors, traits);
     const isPlain = plain.attribution === values.attribution;
     const kind = isPlain ? `coefficients${errors ? " ± standard error" : ""}` : "denoised coefficients";
@@ -263,6 +274,7 @@ const render = view(({ model, el, life }) => {
   const verdictNote = element("div", { class: "wam-fine", role: "status" });
   const verdictBox = box("What the model says", element("div", { class: "wam-scroll", tabindex: 0, role: "region", "aria-label": "probabilities" }, verdict), verdictNote);
   const showVerdict = () => {
+    const sounding = gains().every((gain) => gain === 1) ? heard() : "now";
     const kept = traits.get("_kept");
     const at = traits.get("_fractions").indexOf(traits.get("fraction"));
     const known = kept.key === values.key && at >= 0 && !traits.get("significant") && !traits.get("denoised");
@@ -278,7 +290,7 @@ const render = view(({ model, el, life }) => {
     verdict.replaceChildren(
       element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "class"), ...columns.map(([name, title]) => {
         const head = element("th", { scope: "col" }, title);
-        head.classList.toggle("wam-here", name === heard());
+        head.classList.toggle("wam-here", name === sounding);
         return head;
       }))),
       element("tbody", {}, ...values.predictions.map((/** @type {any} */ { label, explained }, /** @type {number} */ row) =>
@@ -287,7 +299,7 @@ const render = view(({ model, el, life }) => {
             const probability = found?.[row] ?? null;
             const cell = element("td", {}, probability === null ? "…" : percent(probability));
             cell.style.setProperty("--share", `${100 * (probability ?? 0)}%`);
-            cell.classList.toggle("wam-here", name === heard());
+            cell.classList.toggle("wam-here", name === sounding);
             return cell;
           })))),
     );
@@ -323,7 +335,7 @@ const render = view(({ model, el, life }) => {
   const listening = box("Listen", element("div", { class: "wam-stack" },
     radios(bound, "heard", "heard", [["original", "original"], ["kept", "only what mattered"], ["rest", "only the rest"]]),
     slide(bound, "fraction", "coefficients kept", { values: traits.get("_fractions"), write: percent }),
-    check(bound, "only_kept", "draw only what is kept"), check(bound, "matched", "as loud as the original"), loud, speed, volume));
+    check(bound, "only_kept", "draw only the largest"), check(bound, "matched", "as loud as the original"), loud, speed, volume));
   const sliders = scaleSliders(life, traits, () => values?.scales.map(({ name }) => name) ?? [], { trait: "gains", word: "gain", legend: "Mixing desk" });
   const legend = colourBar();
   const decibels = colourBar();
@@ -332,6 +344,15 @@ const render = view(({ model, el, life }) => {
     pick(bound, "axis", "frequency axis", () => [["log", "logarithmic"], ["linear", "linear"], ["mel", "mel"]]),
     slide(bound, "opacity", "opacity", { values: Array.from({ length: 101 }, (_, at) => at / 100), write: percent }),
     colouring.signs, colouring.names, colouring.ends));
+  /** What is known of what is drawn: of the sound's coefficients, or of the front end's values. */
+  const found = {
+    about: () => (traits.get("look") === "features" ? { ...traits.get("_errors"), ...traits.get("_errors").features } : traits.get("_errors")),
+    count: () => {
+      const { channels, count } = traits.get("look") === "features" ? traits.get("_values").features : traits.get("_signal");
+      return channels * count;
+    },
+    depends: ["look"],
+  };
   const strip = items(bound);
   const asking = question(bound);
   const wavelets = wavelet(bound);
@@ -342,7 +363,7 @@ const render = view(({ model, el, life }) => {
     element("div", { class: "wam-body" },
       element("div", { class: "wam-left" }, time.element, transport, waiting, silent,
         element("div", { class: "wam-legends" }, legend.element, decibels.element), readout),
-      element("div", { class: "wam-right" }, listening, sliders.element, verdictBox, display, noise(bound), wavelets, asking,
+      element("div", { class: "wam-right" }, listening, sliders.element, verdictBox, display, noise(bound, found), wavelets, asking,
         needKernel(bound, el, [strip, wavelets, asking]))),
   );
 
@@ -378,7 +399,8 @@ const render = view(({ model, el, life }) => {
     player.rate = wholeRate(values.rate);
     player.duration = values.duration;
     for (const each of [play, stop]) each.disabled = !player.playable;
-    silent.textContent = player.playable ? "" :
+    const faint = values.full < 1 ? "A faint signal: drawn and played as if its largest value were the loudest." : "";
+    silent.textContent = player.playable ? faint :
       `To be seen, not heard: browsers play ${PLAYABLE[0].toLocaleString("en")} to ${PLAYABLE[1].toLocaleString("en")} samples per second, and this has ${written(values.rate)}.`;
     showVerdict();
     listen();
@@ -419,16 +441,21 @@ const render = view(({ model, el, life }) => {
     showMoment();
   });
   life.follow(traits, ["playing"], () => {
-    const playing = traits.get("playing") && player.playable;
-    if (playing) {
-      player.load(tracks(), wholeRate(values.rate), levels().map((each) => each * matching()));
+    if (traits.get("playing") && !player.playable) set({ playing: false }, 0); // as Python may ask
+    else if (traits.get("playing")) {
+      player.load(tracks(), matchedLevels());
       player.play();
       requestFollow();
     } else if (player.playing) {
       player.pause();
       tellPosition();
     }
-    play.textContent = playing ? "pause" : "play";
+    if (player.refused) {
+      silent.textContent = `This browser doesn't play ${written(values.rate)} samples per second.`;
+      set({ playing: false }, 0);
+    }
+    for (const each of [play, stop]) each.disabled = !player.playable;
+    play.textContent = traits.get("playing") ? "pause" : "play";
     waiting.hidden = true;
     showMoment();
   });
@@ -445,7 +472,18 @@ function coefficientAt({ tile, edges }, at) {
     else high = middle - 1;
   }
   // Near the border, where long filters have several coefficients in a tile, the middle one stands for them.
-  return (tile.indexOf(low) + tile.lastIndexOf(low)) >> 1;
+  return (placeOf(tile, low) + placeOf(tile, low + 1) - 1) >> 1;
+}
+
+/** The first entry that isn't below a value. @param {Uint32Array} sorted @param {number} value */
+function placeOf(sorted, value) {
+  let [low, high] = [0, sorted.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (sorted[middle] < value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** A rate without what 1 / (1 / rate) adds to it. @param {number} rate */

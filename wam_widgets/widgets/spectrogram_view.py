@@ -74,7 +74,9 @@ class SpectrogramView(View, trio=__file__):
     axis = Checked[str]("log", one_of(*AXES), help="How frequency is spaced.")
     span = Checked[list[float]]([], _require_stretch, help="Begin and end of what is drawn, in seconds; [] for all.")
     only_kept = Checked[bool](
-        default=False, check=flag, help="Draw only what is kept: `fraction` is then a threshold of the colours too."
+        default=False,
+        check=flag,
+        help="Draw only the largest, `fraction` of them: of coefficients these are the ones that are kept.",
     )
 
     # ---------------------------------------------------------------------------------------------------- what is heard

@@ -2,7 +2,8 @@
 
 from .display import bundle, show
 from .image import ImageExplorer
+from .ipyvolume_figure import to_ipyvolume
 from .sound import SpectrogramPlayer
 from .volume import VolumeViewer
 
-__all__ = ["ImageExplorer", "SpectrogramPlayer", "VolumeViewer", "bundle", "show"]
+__all__ = ["ImageExplorer", "SpectrogramPlayer", "VolumeViewer", "bundle", "show", "to_ipyvolume"]

@@ -262,7 +262,7 @@ def _errorless(explanation: Explanation) -> str:
     if "denoised" in explanation.settings:
         return "This explanation is denoised already: its standard errors belong to the plain one."
     if "groups_limited_by" in explanation.settings:
-        return "Standard errors need more memory than there is for an image of this size."
+        return "Standard errors need more memory than there is for a signal of this size."
     return _ERRORLESS[explanation.method]
 
 

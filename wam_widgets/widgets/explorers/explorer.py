@@ -255,7 +255,7 @@ class Explorer(View):
         return {**data, "text/plain": repr(self)} | ({} if picture is None else {"image/png": picture}), metadata
 
     def picture(self) -> bytes | None:
-        """Return the heat map as a PNG, for places without JavaScript."""
+        """Return a PNG for places without JavaScript: the heat map, or of a sound the spectrogram."""
         return glance(self._shown)
 
     # --------------------------------------------------------------------------------------------------- what is drawn

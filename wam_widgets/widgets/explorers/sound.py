@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
@@ -37,6 +38,10 @@ _MOST_FRAMES = 4096
 
 #: Steps of 16 bits from 0 to the largest value that isn't clipped.
 _FULL = 2**15
+
+#: What is fainter than that, such as a sensor's microvolts, is drawn and played as if it were loud: of 16 bits it would
+#: leave too few steps.
+_FAINT = 2**-6
 
 #: Sounds that the model is given at once, and their samples: a minute's activations fill a machine's memory.
 _AT_ONCE, _SAMPLES_AT_ONCE = 8, 2**20
@@ -102,6 +107,7 @@ class SpectrogramPlayer(Explorer, SpectrogramView):
         self._front_end = front_end
         self._whole = model if model is None or front_end is None else _chain(front_end, model)
         self._listener = Latest(self._listen)
+        self._masked: tuple[tuple[Any, ...], Coefficients] | None = None
         super().__init__(explanation, model=model, **settings)
 
     def _require(self, explanation: object) -> Explanation:
@@ -126,7 +132,7 @@ class SpectrogramPlayer(Explorer, SpectrogramView):
         return errors if features is None or not errors else errors | {"features": found_of(features)}
 
     def _find_further(self, key: str, explanation: Explanation) -> None:
-        with self._shown_if_it_fails("asking the model"):
+        with self._shown_if_it_fails("asking the model about what is kept"):
             kept = self._kept_of(explanation, key, wanted=lambda: self._still(key))
             with self._one_at_a_time:
                 if self._still(key):
@@ -172,18 +178,33 @@ class SpectrogramPlayer(Explorer, SpectrogramView):
             seen = {name: getattr(self, name) for name in ("denoised", "significant", "rate")}
         if self._model is None or self._closed:
             return
-        with self._shown_if_it_fails("asking the model"):
-            probabilities = self._probabilities(explanation, [mix_of(explanation, **chosen, **seen)])
+        with self._shown_if_it_fails("asking the model about the mix"):
+            mix = mix_of(explanation, **chosen, mask=self._mask(key, explanation, chosen, seen))
+            probabilities = self._probabilities(explanation, [mix])
             with self._one_at_a_time:
                 if self._still(key):
                     self._mix = (
                         {"key": key, **chosen, **seen, "probabilities": probabilities[0]} if probabilities else {}
                     )
 
+    def _mask(
+        self, key: str, explanation: Explanation, chosen: dict[str, Any], seen: dict[str, Any]
+    ) -> Coefficients | None:
+        """Return which positions are kept: found once, though gains change at every touch."""
+        if chosen["heard"] == "original":
+            return None
+        which = (key, chosen["fraction"], *seen.values())
+        if self._masked is None or self._masked[0] != which:
+            self._masked = which, kept_of(explanation, chosen["fraction"], **seen)
+        return self._masked[1]
+
     def _kept_of(
         self, explanation: Explanation, key: str, *, wanted: Callable[[], bool] = lambda: True
     ) -> dict[str, Any]:
-        """Return the probabilities of what is kept, and of the rest, for every fraction that the slider offers."""
+        """Return the probabilities of what is kept, and of the rest, for every fraction that the slider offers.
+
+        That is two passes (forward only) per fraction: so a page without the model knows them too.
+        """
         if self._model is None:
             return {}
 
@@ -197,7 +218,7 @@ class SpectrogramPlayer(Explorer, SpectrogramView):
         found = self._probabilities(explanation, sounds())
         return {"key": key, "kept": found[::2], "rest": found[1::2]} if len(found) == 2 * len(FRACTIONS) else {}
 
-    def _probabilities(self, explanation: Explanation, sounds: Iterable[Tensor]) -> list[list[float]]:
+    def _probabilities(self, explanation: Explanation, sounds: Iterable[Tensor]) -> list[list[float | None]]:
         """Return what the model makes of sounds: the probabilities of the classes that are listed."""
         predictions, how = predictions_of(explanation)
         if not predictions or self._model is None or self._whole is None:
@@ -209,7 +230,8 @@ class SpectrogramPlayer(Explorer, SpectrogramView):
             batch = torch.cat(few)
             with undisturbed(self._model, batch.device, self._front_end):
                 output = columns_of(run_model(self._whole, batch, None)).double()
-            rows += (torch.softmax(output, 1) if how else output)[:, columns].tolist()
+            found = (torch.softmax(output, 1) if how else output)[:, columns].tolist()
+            rows += [[each if math.isfinite(each) else None for each in row] for row in found]  # JSON has no NaN
         return rows
 
     def _explain(self, model: Model, signal: Tensor, **asked: Any) -> Explanation:
@@ -233,11 +255,11 @@ def require_sound(explanation: object) -> Explanation:
             f"SpectrogramPlayer shows sounds, which have 1 spatial axis; got {len(size)}, of size {size}. Use "
             f"`show(explanation)`, which finds the right view, or `plot(explanation)`."
         )
-    if explanation.grid.units != ("s",):
+    if explanation.grid.sample_rate is None:
         raise ValueError(
             f"SpectrogramPlayer needs a grid in seconds; got steps of {explanation.grid.spacing[0]:g} "
-            f"{explanation.grid.units[0]}. Explain with `grid=Grid(('time',), (1 / 16_000,), ('s',))`, for 16 kHz, or "
-            f"use `plot(explanation)`."
+            f"{explanation.grid.units[0]}. Explain with e.g. `grid=Grid(('time',), (1 / rate,), ('s',))`, the rate in "
+            f"samples per second, or use `plot(explanation)`."
         )
     rate = sampling_rate(explanation)
     if size[0] * channels > MOST_SAMPLES:
@@ -263,15 +285,16 @@ def sound_of(explanation: Explanation) -> dict[str, Any]:
     -------
     dict
         As `arrays.signal_of`, with what the browser needs of sounds (shared/sounds.js). `waveform` is what can be
-        heard, (output, sample) int16: one or two channels, or the mean of more, where `full` is the value of a full
-        step. A band's `tile` is the tile of each of its coefficients, uint32, and `edges` where its tiles meet, in
-        seconds, float32. `octaves` are those of the scales, in Hz. `spectrogram` has rows of uint8 in steps of
-        `floor` / 255 dB, low frequencies first, every `step` Hz and `hop` seconds.
+        heard, (output, sample) int16: one or two channels, or the mean of more, where `full` is the value that 2**15
+        steps stand for. A band's `tile` is the tile of each of its coefficients, uint32, and `edges` where its tiles
+        meet, in seconds, float32. `octaves` are those of the scales, in Hz. `spectrogram` has rows of uint8 in steps
+        of `floor` / 255 dB, low frequencies first, every `step` Hz and `hop` seconds.
     """
     signal, rate = array_of(explanation.signal[0]), sampling_rate(explanation)
     mixture = np.eye(len(signal)) if len(signal) <= 2 else np.full((1, len(signal)), 1 / len(signal))
     heard = mixture @ signal
-    full = max(1.0, float(np.abs(heard).max()))
+    peak = float(np.abs(heard).max())
+    full = peak if peak > 1 or 0 < peak < _FAINT else 1.0
     coefficients, scales, begin, bands = explanation.signal_coefficients(), tiles(explanation), 0, []
     for number, ((_, orientation, band), scale) in enumerate(zip(coefficients.bands(), scales, strict=True)):
         bands.append(
@@ -288,7 +311,7 @@ def sound_of(explanation: Explanation) -> dict[str, Any]:
     return signal_of(explanation, coefficients, mixture) | {
         "rate": rate,
         "bands": bands,
-        "octaves": [[scale.band.low, scale.band.high, scale.band.share] for scale in scales],
+        "octaves": [[scale.octave.low, scale.octave.high, scale.octave.share] for scale in scales],
         "lowest": rate / 2 ** (len(scales) + 1) if explanation.wavelet is not None else rate / 2**9,
         "full": full,
         "waveform": np.clip(np.round(heard / full * _FULL), -_FULL, _FULL - 1).astype("<i2").tobytes(),
@@ -313,30 +336,36 @@ def features_of(features: Explanation) -> dict[str, Any]:
     }
 
 
+def kept_of(
+    explanation: Explanation, fraction: float, *, denoised: bool = False, significant: bool = False, rate: float = 0.05
+) -> Coefficients:
+    """Return which positions are kept: a mask of the most important ones, of those that are shown."""
+    signed = explanation.has_errors and explanation.aggregate == "mean"  # else nothing is hidden or shrunken
+    seen = explanation.denoised() if denoised and signed else explanation
+    mask = seen.attribution.map(torch.abs).largest(fraction)
+    return mask.map(torch.logical_and, explanation.significant(rate)) if significant and signed else mask
+
+
 def mix_of(
     explanation: Explanation,
     *,
     gains: Sequence[float],
     heard: str,
     fraction: float,
-    denoised: bool = False,
-    significant: bool = False,
-    rate: float = 0.05,
+    mask: Coefficients | None = None,
+    **shown: Any,
 ) -> Tensor:
-    """Return what is heard, before it is made as loud as the original, shape (item, channel, time)."""
-    seen = explanation.denoised() if denoised and explanation.has_errors else explanation
+    """Return what is heard, before it is made as loud as the original, shape (item, channel, time).
+
+    The mask is that of `kept_of`, if it is known already.
+    """
     coefficients, base = explanation.signal_coefficients(), explanation.baseline
     if heard != "original":
-        mask = seen.attribution.map(torch.abs).largest(fraction)
-        if significant and explanation.has_errors and explanation.aggregate == "mean":
-            mask = mask.map(torch.logical_and, explanation.significant(rate))
-        if heard == "rest":
-            mask, base = mask.map(torch.logical_not), None
-        coefficients = coefficients.keep(mask)
+        mask = kept_of(explanation, fraction, **shown) if mask is None else mask
+        coefficients = coefficients.keep(mask.map(torch.logical_not) if heard == "rest" else mask)
+        base = None if heard == "rest" else base
     mixed = reconstruct(_amplified(coefficients, gains))
-    if base is None:
-        return mixed
-    return mixed + gains[0] * base
+    return mixed if base is None else mixed + gains[0] * base
 
 
 def _amplified(coefficients: Coefficients, gains: Sequence[float]) -> Coefficients:

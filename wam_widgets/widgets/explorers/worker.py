@@ -81,11 +81,13 @@ class Worker:
         def progress(done: int, planned: int) -> bool:
             nonlocal reported
             now = time.monotonic()
-            if now - reported >= REPORT_EVERY and not self._stopped.is_set():
+            if now - reported >= REPORT_EVERY:
                 reported = now
                 whole = max(planned, expected)  # some methods plan as they go
                 left = (now - began) * (whole - done) / done
-                self._report({"done": done, "planned": whole, "left": left})
+                with self._telling:  # or it could take back that the job is stopping
+                    if not self._stopped.is_set():
+                        self._report({"done": done, "planned": whole, "left": left})
             return not self._stopped.is_set()
 
         return progress

@@ -2,8 +2,7 @@
 // A canvas for a volume that is turned, moved and enlarged with pointer, touch and keys; its box, axes and scale bar.
 import { written } from "./colours.js";
 import { HALF_HEIGHT, projected } from "./raycaster.js";
-import { mark } from "./stage.js";
-import { element, isShortcut } from "./view.js";
+import { element, isShortcut, mark } from "./view.js";
 
 /** Degrees per pixel, and per press of a key. */
 const TURN = 0.5;

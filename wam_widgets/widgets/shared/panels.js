@@ -54,9 +54,13 @@ export function colours(bound, { signed, automatic, fitted }) {
 /**
  * What can be told from zero, and what is left without noise.
  * @param {Bound} bound
+ * @param {object} [found]  by default all coefficients
+ * @param {() => any} found.about  what is known of their errors
+ * @param {() => number} found.count  how many there are
+ * @param {string[]} found.depends  traits that decide it
  * @returns {HTMLElement}
  */
-export function noise(bound) {
+export function noise(bound, found) {
   const { life, model } = bound;
   const rates = model.get("_rates");
   const hide = check(bound, "significant", "hide what can't be told from zero");
@@ -64,11 +68,11 @@ export function noise(bound) {
   const shrink = check(bound, "denoised", "denoised");
   const said = element("div", { class: "wam-fine", role: "status" });
   const controls = element("div", { class: "wam-stack" }, hide, rate, said, shrink);
-  life.follow(model, ["_errors", "_values", "rate"], () => {
-    const { key, failed, rank, found, denoised } = model.get("_errors");
+  life.follow(model, ["_errors", "_values", "rate", ...(found?.depends ?? [])], () => {
+    const { key, failed, rank, found: counts, denoised } = found ? found.about() : model.get("_errors");
     hide.hidden = rate.hidden = !rank;
     shrink.hidden = !denoised;
-    if (!found) {
+    if (!counts) {
       const known = failed
         ? "Standard errors could not be found."
         : key
@@ -77,8 +81,8 @@ export function noise(bound) {
       said.textContent = model.get("_values").errorless || known;
       return;
     }
-    const count = found[rates.indexOf(model.get("rate"))];
-    const all = model.get("_signal").count * model.get("_signal").channels;
+    const count = counts[rates.indexOf(model.get("rate"))];
+    const all = found ? found.count() : model.get("_signal").count * model.get("_signal").channels;
     const expected = count * model.get("rate");
     const chance = expected < 1 ? 0 : Math.round(expected);
     said.textContent =

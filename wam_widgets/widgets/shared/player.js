@@ -10,7 +10,7 @@ const AHEAD = 0.04;
 /** Milliseconds in which a browser that lets a page sound has begun. */
 const STARTED = 300;
 
-/** Samples per second that browsers play. */
+/** Samples per second that browsers play: Chromium's, others may stop at 8,000 and 96,000. */
 export const PLAYABLE = [3000, 768000];
 
 /** @typedef {[number, number] | null} Loop  begin and end in seconds */
@@ -90,15 +90,17 @@ export class Player {
     this.take = null;
     this.began = 0;
     this.from = 0;
+    /** Whether this browser has no clock of this rate. */
+    this.refused = false;
     this.asked = 0;
     this.resting = 0;
-    /** Moments that were told last, and when: they are no wish of somebody else's if they come back. @type {Map<number, number>} */
+    /** Moments that we told last, and when: not to be sought when they come back. @type {Map<number, number>} */
     this.told = new Map();
   }
 
-  /** Whether a browser plays it. */
+  /** Whether a browser plays it, as far as is known before it is tried. */
   get playable() {
-    return this.rate >= PLAYABLE[0] && this.rate <= PLAYABLE[1];
+    return !this.refused && this.rate >= PLAYABLE[0] && this.rate <= PLAYABLE[1];
   }
 
   /** Whether the browser waits for a click before it lets the page sound. */
@@ -111,15 +113,9 @@ export class Player {
     if (this.playing && this.context?.state === "suspended") this.context.resume().catch(() => {});
   }
 
-  /** Play other tracks from now on. @param {Float32Array[][]} tracks @param {number} rate @param {number[]} levels */
-  load(tracks, rate, levels) {
-    if (tracks === this.tracks) return;
-    if (rate !== this.rate) {
-      this.pause();
-      this.context?.close();
-      this.context = null;
-    }
-    this.change({ tracks, levels, buffers: null, rate, duration: tracks[0][0].length / rate });
+  /** Play other tracks from now on. @param {Float32Array[][]} tracks @param {number[]} levels */
+  load(tracks, levels) {
+    if (tracks !== this.tracks) this.change({ tracks, levels, buffers: null });
   }
 
   /** Where a moment of the context's clock is in the sound, in seconds from its beginning. @param {number} time */
@@ -171,7 +167,12 @@ export class Player {
   play() {
     if (this.playing || !this.playable) return;
     if (!this.context) {
-      this.context = new AudioContext({ sampleRate: this.rate, latencyHint: "interactive" });
+      try {
+        this.context = new AudioContext({ sampleRate: this.rate, latencyHint: "interactive" });
+      } catch {
+        this.refused = true;
+        return;
+      }
       this.out = new GainNode(this.context, { gain: this.volume });
       this.out.connect(this.context.destination);
     }
@@ -202,7 +203,7 @@ export class Player {
 
   /**
    * Change what plays; if it plays, by sources that take over from those that play now.
-   * @param {Partial<Pick<Player, "tracks" | "levels" | "buffers" | "rate" | "duration" | "loop" | "speed">>} values
+   * @param {Partial<Pick<Player, "tracks" | "levels" | "buffers" | "loop" | "speed">>} values
    * @param {number} [from]  by default it goes on where it is
    */
   change(values, from) {
@@ -212,8 +213,8 @@ export class Player {
       this.from = from ?? Math.min(this.from, this.duration);
       return;
     }
-    const { tracks = this.tracks, rate = this.rate, buffers = this.buffers } = values;
-    const made = buffers ?? buffersOf(tracks, rate); // before looking at the clock: it takes a while
+    const { tracks = this.tracks, buffers = this.buffers } = values;
+    const made = buffers ?? buffersOf(tracks, this.rate); // before looking at the clock: it takes a while
     const at = Math.ceil((context.currentTime + AHEAD) * this.rate) / this.rate;
     const place = this.whole(from ?? this.placeAt(at));
     Object.assign(this, values, { buffers: made });

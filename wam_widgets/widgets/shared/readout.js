@@ -2,8 +2,7 @@
 // What the coefficients at one place are, and where that place is.
 import { written } from "./colours.js";
 import { coefficientAt } from "./grids.js";
-import { mark } from "./stage.js";
-import { element } from "./view.js";
+import { element, mark } from "./view.js";
 
 /**
  * @typedef {import("./images.js").ImageValues} Values

@@ -1,8 +1,7 @@
 // @ts-check
 // Three slices of a volume, linked by a cross-hair.
 import { written } from "./colours.js";
-import { mark } from "./stage.js";
-import { element, isShortcut } from "./view.js";
+import { element, isShortcut, mark } from "./view.js";
 import { axesOf } from "./volumes.js";
 
 /**

@@ -1,17 +1,8 @@
 // @ts-check
 // A canvas that can be zoomed, panned and read with pointer, touch and keys, with marks drawn over it.
-import { element, isShortcut } from "./view.js";
+import { element, isShortcut, mark } from "./view.js";
 
-const SVG = "http://www.w3.org/2000/svg";
 const MOST_ZOOM = 32;
-
-/** @param {string} tag @param {Record<string, string | number>} attributes @param {string} [text] */
-export function mark(tag, attributes, text = "") {
-  const made = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, String(value));
-  made.textContent = text;
-  return made;
-}
 
 /**
  * @param {import("./view.js").Life} life

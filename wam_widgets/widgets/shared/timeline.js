@@ -1,7 +1,6 @@
 // @ts-check
 // A picture of time and frequency with its axes, the waveform below it, and a cursor that runs over both.
-import { mark } from "./stage.js";
-import { element, isShortcut } from "./view.js";
+import { element, isShortcut, mark } from "./view.js";
 
 /** Pixels that a pointer moves before it drags. */
 const STILL = 4;

@@ -13,6 +13,8 @@
  * @property {(message: object) => void} send
  */
 
+const SVG = "http://www.w3.org/2000/svg";
+
 /** How long a finger rests before the kernel is told, in milliseconds. */
 const REST = 150;
 
@@ -30,6 +32,14 @@ export function element(tag, attributes = {}, ...children) {
     if (value !== false) made.setAttribute(name, value === true ? "" : String(value));
   }
   made.append(...children);
+  return made;
+}
+
+/** Make an element of a drawing. @param {string} tag @param {Record<string, string | number>} attributes @param {string} [text] */
+export function mark(tag, attributes, text = "") {
+  const made = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, String(value));
+  made.textContent = text;
   return made;
 }
 
@@ -188,7 +198,7 @@ export function view(draw) {
     };
     const life = new Life((error) => {
       console.error(error);
-      failure = `This view failed in the browser: ${error}. ${likelyCause(error)}`;
+      failure = `This view failed in the browser: ${error} ${likelyCause(error)}`;
       say();
     });
     life.safely(() => {
@@ -207,7 +217,7 @@ export function view(draw) {
 
 /** @param {unknown} error */
 function likelyCause(error) {
-  if (error instanceof RangeError) return "Probably there is not enough memory for an image of this size.";
+  if (error instanceof RangeError) return "Probably there is not enough memory for a signal of this size.";
   return (
     "Probably the page holds an older version of the code than the kernel, or the browser is too old: reload the page " +
     "and run the cell again. wam.plot(explanation) shows the same without JavaScript."

@@ -1,0 +1,7 @@
+"""Volumes from the files that people have, as `wam.explain` takes them: scans, arrays, MedMNIST and shapes."""
+
+from wam_widgets.files.medmnist import load_medmnist
+from wam_widgets.files.shapes import voxelise
+from wam_widgets.files.volume import load_volume
+
+__all__ = ["load_medmnist", "load_volume", "voxelise"]
