@@ -19,10 +19,11 @@ from .evaluation import si_sdr as si_sdr
 from .export import export_html as export_html
 from .export import to_iframe as to_iframe
 from .files import load_medmnist as load_medmnist
+from .files import load_sound as load_sound
 from .files import load_volume as load_volume
+from .files import to_wav as to_wav
 from .files import voxelise as voxelise
 from .plots import plot as plot
-from .sound import to_wav as to_wav
 from .transform import Coefficients as Coefficients
 from .transform import Grid as Grid
 from .transform import LogMel as LogMel

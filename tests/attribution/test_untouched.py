@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.testing import assert_close
 
 import wam_widgets as wam
+from wam_widgets.attribution.passes import undisturbed
 
 from .networks import SmallNet, signal_of
 
@@ -284,3 +285,22 @@ def test_a_stop_between_rounds_keeps_the_rounds_so_far(method: Any) -> None:
 def test_a_bar_appears_only_when_the_work_is_long(capsys: pytest.CaptureFixture[str]) -> None:
     wam.explain(SmallNet(2), signal_of(13, 18), 1)
     assert capsys.readouterr().err == ""
+
+
+def test_a_model_and_a_part_of_it_may_be_explained_at_once() -> None:
+    part = SmallNet(2)
+    model = nn.Sequential(nn.Dropout(0.5), part).train()
+    signal = signal_of(8, 8, items=1)
+
+    def modes() -> tuple[bool, ...]:
+        return model.training, model[0].training, part.training
+
+    with ThreadPoolExecutor() as pool, undisturbed(model, signal.device):
+        pool.submit(wam.explain, part, signal, 0, method="saliency", level=1, progress=False).result(30)
+        assert modes() == (False, False, False)
+    assert modes() == (True, True, True)
+    with undisturbed(part, signal.device):
+        with undisturbed(model, signal.device):
+            assert modes() == (False, False, False)
+        assert modes() == (True, True, False)
+    assert modes() == (True, True, True)

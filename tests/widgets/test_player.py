@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
+from pathlib import Path
 from typing import Any
 
 import librosa
@@ -595,3 +597,21 @@ def _of_size(given: wam.Explanation, signal: Tensor) -> wam.Explanation:
 
 def test_a_sound_is_shown_by_the_player() -> None:
     assert isinstance(wam.show(sound()), wam.SpectrogramPlayer)
+
+
+class Standardising(Listener):
+    """A model that divides by the loudness, as some do: of silence it returns no number."""
+
+    def forward(self, waveform: torch.Tensor) -> torch.Tensor:
+        loud = waveform.flatten(1).std(1, keepdim=True) > 0.01
+        return super().forward(waveform) * torch.where(loud, 1.0, torch.nan)
+
+
+def test_a_model_that_returns_nan_leaves_a_page_that_can_be_read(tmp_path: Path) -> None:
+    player = wam.SpectrogramPlayer(sound(), model=Standardising())
+    player.wait()
+    assert set(player._kept["rest"][-1]) == {None}  # all is kept: the rest is silence
+    path = wam.export_html(player, tmp_path / "page.html")
+    held = path.read_text("utf-8").split('<script type="application/json">')[1].split("</script>")[0]
+    assert json.loads(held, parse_constant=pytest.fail)["state"]["fraction"] == 0.05
+    player.close()

@@ -1,4 +1,4 @@
-"""Sounds as files that can be played."""
+"""Sounds from files, and as files that can be played."""
 
 from __future__ import annotations
 
@@ -11,15 +11,101 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float
+from scipy.signal import resample_poly
 from torch import Tensor
 
-from wam_widgets.checks import finite_number
+from wam_widgets.checks import finite_number, whole_number
+from wam_widgets.transform import Grid
+
+from .limits import refused, require_file
 
 #: One more than the largest of 16 bits: what a sample of 1 is written as, but for the step that isn't there.
 _FULL = 2**15
 
 #: A WAV file counts its bytes, and those of a second, in 32 bits.
 _MOST_BYTES = 2**32 - 1 - 36
+
+
+#: Seconds times samples per second times channels that a file may hold unless the caller allows more: three hours of
+#: mono at 44.1 kHz, 2 GiB.
+_MOST_SAMPLES = 2**29
+
+
+def load_sound(
+    path: str | Path, *, sample_rate: int | None = None, mono: bool = False, most_samples: int = _MOST_SAMPLES
+) -> tuple[Float[Tensor, "1 channel time"], Grid]:
+    """Read a recording as `explain` takes it: WAV, FLAC, Ogg, MP3 and whatever else libsndfile reads.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    sample_rate : int, optional
+        Resample to so many samples per second, those that a model is made for; by default the file's own.
+    mono : bool
+        Whether to average the channels into one.
+    most_samples : int
+        Size limit, channels times samples: what the header declares is compared with it before anything is read.
+
+    Returns
+    -------
+    signal : Tensor, shape (1, channel, time)
+        float32, from -1 to 1.
+    grid : Grid
+        The axis time, in seconds.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    TypeError, ValueError
+        If it can't be read, holds nothing, is too large, or an argument can't be right.
+    ImportError
+        If soundfile, which reads it, is not installed (`pip install "wam-widgets[samples]"`).
+
+    Notes
+    -----
+    Resampled by a polyphase filter (`scipy.signal.resample_poly`), which lets nothing beyond half the new rate through.
+
+    Examples
+    --------
+    >>> signal, grid = load_sound("blackbird.wav", sample_rate=16_000, mono=True)  # doctest: +SKIP
+    >>> explain(model, signal, grid=grid)  # doctest: +SKIP
+    """
+    file, what = require_file(path), repr(str(path))
+    wanted = None if sample_rate is None else _require_rate(sample_rate)
+    limit = whole_number(most_samples)
+    if limit is None or limit < 1:
+        raise ValueError(f"`most_samples` must be a whole number of at least 1; got {most_samples!r}. Pass e.g. 2**29.")
+    try:
+        import soundfile
+    except ImportError as error:
+        raise ImportError(
+            'load_sound needs soundfile, which is not installed. Install it with:  pip install "wam-widgets[samples]"'
+        ) from error
+    with (
+        refused(what, "Convert it, e.g. to WAV with ffmpeg.", soundfile.SoundFileError),
+        soundfile.SoundFile(file) as sound,
+    ):
+        count = sound.frames * sound.channels
+        if not count:
+            raise ValueError(f"{what} must hold at least one sample; it holds none. Record it anew.")
+        if count > limit:
+            raise ValueError(
+                f"{what} must have at most {limit} samples, times channels; its header declares {count}, "
+                f"{sound.frames / sound.samplerate:.0f} s at {sound.samplerate} Hz in {sound.channels} channel(s). Cut "
+                f"it, or pass `most_samples={count}`."
+            )
+        values, own = sound.read(dtype="float32", always_2d=True).T, sound.samplerate
+    if not np.isfinite(values).all():
+        bad = int((~np.isfinite(values)).sum())
+        raise ValueError(f"{what} must hold finite samples; {bad} of {values.size} are NaN or inf. Write it anew.")
+    values = values.mean(0, keepdims=True) if mono else values
+    if wanted is not None and wanted != own:
+        steps = math.gcd(wanted, own)
+        values = resample_poly(values, wanted // steps, own // steps, axis=1).astype(np.float32)
+    rate = own if wanted is None else wanted
+    return torch.from_numpy(np.ascontiguousarray(values))[None], Grid(("time",), (1 / rate,), ("s",))
 
 
 def to_wav(
@@ -38,7 +124,7 @@ def to_wav(
     path : str or Path
         Usually ending in ".wav". Replaced if it exists.
     sample_rate : int
-        Samples per second, in Hz: of an explanation, `1 / explanation.grid.spacing[0]`.
+        Samples per second, in Hz: of an explanation, `explanation.grid.sample_rate`.
     level : float or Tensor, optional
         Make the sound so loud, as otherwise a rebuilt one is heard to be quieter, not different: a root mean square
         over all samples and channels in dB relative to 1 (negative; speech is about -20), or another sound, whose root
