@@ -47,7 +47,7 @@ $(READY): pyproject.toml $(CONSTRAINTS)
 $(TYPESCRIPT): .ci/package-lock.json | $(READY)
 	@$(BIN)/npm --prefix .ci ci --loglevel=error >/dev/null
 
-demo: setup ## explain sample photos and sounds, and write demo/index.html, a page of live explorers
+demo: setup ## explain sample photos, sounds and shapes, and write demo/index.html, a page of live explorers
 	@$(BIN)/python -m wam_widgets demo
 
 # The views are tested in a browser of the system (tests/chromium.py). Without one, those tests are skipped.

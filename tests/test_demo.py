@@ -7,7 +7,7 @@ from torch import Tensor
 
 from wam_widgets import __main__ as command_line
 from wam_widgets import demo
-from wam_widgets.samples import Sample, audio
+from wam_widgets.samples import Sample, audio, furniture
 
 
 class Toy(torch.nn.Module):
@@ -58,14 +58,14 @@ class Page(html.parser.HTMLParser):
 def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder that the demo was written to."""
     folder = tmp_path_factory.mktemp("demo") / "new" / "folder"
-    assert demo.run(folder, model=Toy(), photos=photos(), sounds=(), level=2, copies=16) == 0
+    assert demo.run(folder, model=Toy(), photos=photos(), sounds=(), shapes=(), level=2, copies=16) == 0
     return folder
 
 
 def test_the_demo_prints_what_was_found_and_where_the_page_is(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert demo.run(tmp_path, model=Toy(), photos=photos()[:1], sounds=(), level=2, copies=16) == 0
+    assert demo.run(tmp_path, model=Toy(), photos=photos()[:1], sounds=(), shapes=(), level=2, copies=16) == 0
     printed = capsys.readouterr().out
     for word in ("probability", "16 SmoothGrad", "completeness gap", "95 % interval", "told from zero", "detail 1"):
         assert word in printed
@@ -100,17 +100,30 @@ def test_the_page_follows_the_theme_and_the_width_of_the_window(out: Path) -> No
     assert "width=device-width" in text
 
 
-def test_the_page_plays_the_sounds_and_the_terminal_says_what_is_in_their_octaves(
+def test_sounds_are_played_and_shapes_turned_and_the_terminal_speaks_of_octaves(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     man = audio()["man"]
-    assert demo.run(tmp_path, model=Toy(), photos=photos()[:1], sounds=[man], level=2, copies=16) == 0
+    assert (
+        demo.run(
+            tmp_path,
+            model=Toy(),
+            photos=photos()[:1],
+            sounds=[man],
+            shapes=[furniture()["armchair"]],
+            level=2,
+            copies=16,
+        )
+        == 0
+    )
     said = capsys.readouterr().out
-    assert "[2 of 2] A man calls, in Persian" in said
+    assert "[2 of 3] A man calls, in Persian" in said
+    assert "[3 of 3] An armchair" in said
     assert "125 to 250 Hz" in said
     text = (tmp_path / "index.html").read_text("utf-8")
     page = Page(text)
     assert text.count('data-wam="SpectrogramView"') == 1
+    assert text.count('data-wam="VolumeView"') == 1
     assert f"{man.title}: {man.credit}; licence: {man.licence}" in page.text
     assert "And what did it hear?" in page.text
     assert not [reference for reference in page.references if not reference.startswith(("#", "data:"))]
@@ -121,7 +134,7 @@ def test_a_folder_that_cannot_be_written_is_refused_before_any_pass(
 ) -> None:
     (tmp_path / "file").touch()
     model = Toy()
-    assert demo.run(tmp_path / "file" / "demo", model=model, photos=photos(), sounds=()) == 1
+    assert demo.run(tmp_path / "file" / "demo", model=model, photos=photos(), sounds=(), shapes=()) == 1
     said = capsys.readouterr().err.strip()
     assert "Can't write to" in said
     assert "--out FOLDER" in said

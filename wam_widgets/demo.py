@@ -1,4 +1,4 @@
-"""The main job: explain real photos and sounds with real networks, and write a page that shows why they said so."""
+"""The main job: explain photos, sounds and shapes with real networks, and write a page that shows why they said so."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -18,9 +18,9 @@ from wam_widgets.attribution import Explanation, explain
 from wam_widgets.attribution.passes import Model
 from wam_widgets.export import page
 from wam_widgets.plots.words import class_name, number, percent, probability, scale_words
-from wam_widgets.samples import Sample, audio, audio_model, image_model, images
+from wam_widgets.samples import Sample, audio, audio_model, furniture, furniture_model, image_model, images
 from wam_widgets.transform import octaves
-from wam_widgets.widgets import ImageExplorer, SpectrogramPlayer
+from wam_widgets.widgets import ImageExplorer, SpectrogramPlayer, VolumeViewer
 from wam_widgets.widgets.base import Widget
 
 _COPIES = 100
@@ -28,6 +28,9 @@ _CUSTOMARY = 25
 
 #: The sounds of the demo, and how many octaves they are split into.
 _SOUNDS, _OCTAVES = ("man", "sword"), 6
+
+#: The shapes of the demo.
+_SHAPES = ("armchair", "table")
 
 #: Of a sound's coefficients, as many are kept to hear what mattered.
 _KEPT = 0.05
@@ -69,17 +72,19 @@ def run(
     model: Model | None = None,
     photos: Sequence[Sample] | None = None,
     sounds: Sequence[Sample] | None = None,
+    shapes: Sequence[Sample] | None = None,
     level: int = 5,
     copies: int = _COPIES,
 ) -> int:
-    """Explain photos and sounds, print what was found, and write a page of live explorers.
+    """Explain photos, sounds and shapes, print what was found, and write a page of live explorers.
 
     Parameters
     ----------
     out : Path
         Folder to write to; made if it isn't there.
-    model, photos, sounds : optional
-        By default the sample network of images, the sample photos, and two sample sounds for the network of sounds.
+    model, photos, sounds, shapes : optional
+        By default the sample network of images and the sample photos; two sample sounds and two pieces of furniture,
+        for networks of their own.
     level : int
         Number of decompositions of the photos.
     copies : int
@@ -98,26 +103,24 @@ def run(
         model = image_model() if model is None else model
         photos = list(images().values()) if photos is None else photos
         sounds = [audio()[name] for name in _SOUNDS] if sounds is None else sounds
+        shapes = [furniture()[name] for name in _SHAPES] if shapes is None else shapes
     except ImportError as error:
         return _fail(str(error))
     began = time.perf_counter()
-    print(
-        f"Explaining {len(photos)} photos with {type(model).__name__}{f' and {len(sounds)} sounds' if sounds else ''}: "
-        f"{copies} passes each for SmoothGrad, and as many"
-    )
+    samples = [*photos, *sounds, *shapes]
+    print(f"Explaining {_counted(photos, sounds, shapes)}: {copies} passes each for SmoothGrad, and as many")
     print("as it takes to sum to the score within 5 % for Integrated Gradients.", flush=True)
     cases: list[Case] = []
     try:
-        for index, sample in enumerate([*photos, *sounds], start=1):
-            print(f"\n[{index} of {len(photos) + len(sounds)}] {sample.title} ({sample.name})", flush=True)
+        for index, sample in enumerate(samples, start=1):
+            print(f"\n[{index} of {len(samples)}] {sample.title} ({sample.name})", flush=True)
             with _stopping():
-                heard = index > len(photos)
-                cases.append(_hear(sample, copies) if heard else _look(model, sample, level, copies))
+                cases.append(_explain(model, sample, level, copies))
             print(_report(cases[-1]), flush=True)
         with _stopping():
             few = explain(model, photos[0].signal, level=level, samples=min(_CUSTOMARY, copies))
         file = out / "index.html"
-        file.write_text(_page(cases[: len(photos)], cases[len(photos) :], few), encoding="utf-8")
+        file.write_text(_page(cases, few), encoding="utf-8")
     except OSError as error:
         return _fail(f"Can't write to {out}: {error.strerror or error}. Name another folder: --out FOLDER")
     print(f"\nDone in {time.perf_counter() - began:.0f} s. Open this page in a browser:\n{file.resolve().as_uri()}")
@@ -145,6 +148,25 @@ def _stopping() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("error", "Stopped early")
         yield
+
+
+def _counted(photos: Sequence[Sample], sounds: Sequence[Sample], shapes: Sequence[Sample]) -> str:
+    """Say how many there are of what."""
+    counts = {"photos": len(photos), "sounds": len(sounds), "shapes": len(shapes)}
+    *first, last = [f"{count} {what}" for what, count in counts.items() if count]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _explain(model: Model, sample: Sample, level: int, copies: int) -> Case:
+    """Explain a photo with the model, and what else there is with a network of its own."""
+    axes = sample.signal.ndim - 2
+    return (
+        _hear(sample, copies)
+        if axes == 1
+        else _look(model, sample, level, copies)
+        if axes == 2
+        else _turn(sample, copies)
+    )
 
 
 def _look(model: Model, photo: Sample, level: int, copies: int) -> Case:
@@ -183,10 +205,19 @@ def _hear(sound: Sample, copies: int) -> Case:
     return _case(sound, smooth.contribution(), integrated, time.perf_counter() - began)
 
 
+def _turn(shape: Sample, copies: int) -> Case:
+    """Explain a shape: of voxels that are empty or met, what contributes is what is there."""
+    began, model = time.perf_counter(), furniture_model()
+    common: dict[str, Any] = {"grid": shape.grid, "labels": model.labels}
+    smooth = explain(model, shape.signal, samples=copies, **common)
+    integrated = explain(model, shape.signal, method="integrated_gradients", tolerance=0.05, max_samples=800, **common)
+    return _case(shape, smooth.contribution(), integrated, time.perf_counter() - began)
+
+
 def _case(sample: Sample, smooth: Explanation, integrated: Explanation, seconds: float) -> Case:
     names = scale_words(smooth)
-    if sample.grid is not None:
-        found = octaves(smooth.wavelet, smooth.level, sample.grid.sample_rate or 1.0)
+    if smooth.grid.sample_rate is not None:
+        found = octaves(smooth.wavelet, smooth.level, smooth.grid.sample_rate)
         names = [f"{octave.low:g} to {octave.high:g} Hz" for octave in found]
     columns = zip(
         names,
@@ -259,6 +290,12 @@ _HEARD = (
     "octave on the mixing desk. Drag over the spectrogram to loop a moment."
 )
 
+_TURNED = (
+    "<strong>See inside.</strong> Drag to turn it; the grey fog is the shape, the colours are what contributes to the "
+    "answer. Click, or drag the cross-hairs of the slices, to read numbers off. Solo a scale: coarse ones hold the "
+    "bulk, fine ones legs and edges. “Surface” draws where the contribution crosses the threshold."
+)
+
 _STYLE = """
 :root { --faint: light-dark(#555, #b0b0b0); --rule: light-dark(#ccc, #444); }
 h1, h2 { line-height: 1.2; overflow-wrap: break-word; }
@@ -278,9 +315,10 @@ dd { margin: 0; }
 """
 
 
-def _page(cases: Sequence[Case], heard: Sequence[Case], few: Explanation) -> str:
+def _page(cases: Sequence[Case], few: Explanation) -> str:
     """Return the page: live, and nothing from outside."""
-    samples = [case.sample for case in (*cases, *heard)]
+    samples = [case.sample for case in cases]
+    heard, seen, turned = ([case for case in cases if case.sample.signal.ndim == axes + 2] for axes in (1, 2, 3))
     links = " · ".join(f'<a href="#{_e(s.name)}">{_e(s.title)}</a>' for s in samples)
     first = cases[0]
     smooth = first.smooth
@@ -296,7 +334,7 @@ def _page(cases: Sequence[Case], heard: Sequence[Case], few: Explanation) -> str
     )
     opening = f"""
 <h1>Why did the network say so?</h1>
-<p>A trained image classifier ({_e(str(smooth.settings["model"]))}) named what it saw in {len(cases)} photos.
+<p>A trained image classifier ({_e(str(smooth.settings["model"]))}) named what it saw in {len(seen)} photos.
 Here is what its answers hang on, split into scales by wavelets ({_e(str(smooth.wavelet))}, {smooth.level} levels): the
 approximation holds what is coarser than {2**smooth.level} pixels, detail {smooth.level} is coarse, detail 1 is the
 finest. Error bars come from {copies} noisy copies of each photo.</p>
@@ -310,9 +348,16 @@ finest. Error bars come from {copies} noisy copies of each photo.</p>
 <p class="credit">Method: Kasmi, Brunetto, Fel, Parekh, <cite>One Wave To Explain Them All</cite>, ICML 2025. Made with
 wam_widgets by <code>python -m wam_widgets demo</code>.</p>
 """
-    sections = [*map(_seen, cases), *([[_listening(heard)]] if heard else []), *map(_played, heard)]
+    sections = [
+        *map(_seen, seen),
+        *([[_listening(heard)]] if heard else []),
+        *map(_played, heard),
+        *([[_turning(turned)]] if turned else []),
+        *map(_turned, turned),
+    ]
     parts = [opening, *(part for section in sections for part in section), closing]
-    title = f"Why did the network say so? {len(cases)} photos{f' and {len(heard)} sounds' if heard else ''}, by scale"
+    counted = _counted(*([case.sample for case in part] for part in (seen, heard, turned)))
+    title = f"Why did the network say so? {counted}, scale by scale"
     try:
         return page(parts, title=title, style=_STYLE)
     finally:
@@ -352,6 +397,23 @@ def _played(case: Case) -> Iterator[str | Widget]:
     yield _numbers(case)
 
 
+def _turning(shapes: Sequence[Case]) -> str:
+    """Return what stands above the shapes."""
+    model = str(shapes[0].integrated.settings["model"])
+    return f"""
+<h1>And in three dimensions?</h1>
+<p>A third network ({_e(model)}) knows 12 kinds of furniture and other things, as 32³ voxels that are empty or met.</p>
+<p>{_TURNED}</p>
+"""
+
+
+def _turned(case: Case) -> Iterator[str | Widget]:
+    """Iterate over what stands under a shape's heading."""
+    yield _heading(case)
+    yield VolumeViewer(case.smooth)
+    yield _numbers(case)
+
+
 def _heading(case: Case) -> str:
     label, chance = _prediction(case.smooth)
     return f"""
@@ -362,6 +424,7 @@ def _heading(case: Case) -> str:
 
 def _numbers(case: Case) -> str:
     """Return what was found, as tables."""
+    what = "contributions" if case.smooth.kind == "contribution" else "attribution"
     rows = "".join(
         f'<tr><th scope="row">{_e(name)}</th>' + "".join(f"<td>{_e(cell)}</td>" for cell in cells) + "</tr>"
         for name, *cells in map(_cells, case.scales)
@@ -374,8 +437,7 @@ def _numbers(case: Case) -> str:
 <dt>Time of the passes</dt><dd>{case.seconds:.1f} s</dd>
 </dl>
 <div class="table" role="region" aria-label="Numbers by scale: {_e(case.sample.title)}" tabindex="0"><table>
-<caption>Share: of the energy of SmoothGrad's {_e("contributions" if case.sample.grid else "attribution")}, noise
-subtracted. Told from zero: share of the scale's coefficients, false discovery rate 5 %. Adds to score: Integrated
+<caption>Share: of the energy of SmoothGrad's {what}, noise subtracted. Told from zero: share of the scale's coefficients, false discovery rate 5 %. Adds to score: Integrated
 Gradients.</caption>
 <thead><tr><th scope="col">scale</th><th scope="col">share</th><th scope="col">95 % interval</th>
 <th scope="col">told from zero</th><th scope="col">adds to score</th></tr></thead>
