@@ -437,8 +437,8 @@ def _numbers(case: Case) -> str:
 <dt>Time of the passes</dt><dd>{case.seconds:.1f} s</dd>
 </dl>
 <div class="table" role="region" aria-label="Numbers by scale: {_e(case.sample.title)}" tabindex="0"><table>
-<caption>Share: of the energy of SmoothGrad's {what}, noise subtracted. Told from zero: share of the scale's coefficients, false discovery rate 5 %. Adds to score: Integrated
-Gradients.</caption>
+<caption>Share: of the energy of SmoothGrad's {what}, noise subtracted. Told from zero: share of the scale's
+coefficients, false discovery rate 5 %. Adds to score: Integrated Gradients.</caption>
 <thead><tr><th scope="col">scale</th><th scope="col">share</th><th scope="col">95 % interval</th>
 <th scope="col">told from zero</th><th scope="col">adds to score</th></tr></thead>
 <tbody>{rows}</tbody>
