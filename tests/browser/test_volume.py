@@ -264,6 +264,15 @@ def test_the_cross_hair_is_moved_on_slices_by_pointer_and_keys(mount: Mount) -> 
     first.press("PageUp")
     first.press("Shift+PageUp")
     assert view.state["cursor"] == [11, 5, 9]
+    second = slices(view).nth(1)  # across y: z up, as the volume stands
+    second.press("ArrowUp")
+    assert view.state["cursor"] == [11, 5, 9]  # there is no more above
+    second.press("ArrowDown")
+    assert view.state["cursor"] == [10, 5, 9]
+    box = second.bounding_box()
+    assert box is not None
+    view.page.mouse.click(box["x"] + box["width"] * 9.5 / 14, box["y"] + box["height"] * 0.5 / 12)
+    assert view.state["cursor"] == [11, 5, 9]
     view.place.get_by_role("slider", name="slice along y").fill("2")
     assert view.state["cursor"] == [11, 2, 9]
     view.set(cursor=[1, 2, 3])
@@ -333,7 +342,7 @@ def test_without_webgl_the_slices_show_what_is_inside_and_say_so(mount: Mount) -
     expect(view.place.get_by_text("This browser has no WebGL 2: the slices show what is inside.")).to_be_visible()
     expect(volume(view)).to_be_hidden()
     expect(view.place.get_by_role("radio", name="surface")).to_be_hidden()
-    slices(view).nth(1).press("ArrowDown")
+    slices(view).nth(1).press("ArrowUp")
     assert view.state["cursor"] == [7, 4, 7]
     expect(slices(view).nth(0).locator("canvas")).to_have_js_property("width", 14)
 

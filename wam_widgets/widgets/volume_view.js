@@ -274,6 +274,7 @@ const render = view(({ model, el, life }) => {
     redrawSlices();
   });
   life.follow(traits, ["cursor"], moved);
+  life.follow(traits, ["up"], slices.build);
   life.follow(traits, ["signed"], colouring.show);
   // The fog has the colour of the theme's ink.
   const theme = new MutationObserver(redraw);

@@ -6,7 +6,8 @@ import { axesOf } from "./volumes.js";
 
 /**
  * @param {import("./view.js").Life} life
- * @param {import("./view.js").Model<any>} model  has the trait `cursor`, indices along the axes
+ * @param {import("./view.js").Model<any>} model  has the traits `cursor`, indices along the axes, and `up`, the axis
+ *   that grows upwards in a slice, where the others grow downwards and to the right
  * @param {(values: Record<string, any>) => void} set
  * @param {() => import("./volumes.js").VolumeValues} values
  */
@@ -24,10 +25,12 @@ export function slicePanes(life, model, set, values) {
     const pane = element("div", { class: "wam-slice", tabindex: 0, role: "application", "aria-roledescription": "slice" }, canvas, marks);
     const range = element("input", { type: "range", min: 0, step: 1 });
     const name = element("div", { class: "wam-fine" });
+    const upwards = () => model.get("up") === down;
     const point = (/** @type {PointerEvent} */ event) => {
       const box = pane.getBoundingClientRect();
       const place = (/** @type {number} */ fraction, /** @type {number} */ axis) => Math.floor(fraction * values().size[axis]);
-      put([down, place((event.clientY - box.top) / box.height, down)], [right, place((event.clientX - box.left) / box.width, right)]);
+      const low = (event.clientY - box.top) / box.height;
+      put([down, place(upwards() ? 1 - low : low, down)], [right, place((event.clientX - box.left) / box.width, right)]);
     };
     life.listen(pane, "pointerdown", (event) => {
       if (event.button) return;
@@ -42,7 +45,8 @@ export function slicePanes(life, model, set, values) {
       const key = keys[event.key];
       if (isShortcut(event) || !key) return;
       event.preventDefault();
-      put([key[0], model.get("cursor")[key[0]] + key[1] * (event.shiftKey ? 10 : 1)]);
+      const turned = upwards() && key[0] === down ? -1 : 1;
+      put([key[0], model.get("cursor")[key[0]] + turned * key[1] * (event.shiftKey ? 10 : 1)]);
     });
     life.listen(range, "input", () => put([across, Number(range.value)]));
     return { across, down, right, canvas, marks, pane, range, name, context: /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d")) };
@@ -66,9 +70,11 @@ export function slicePanes(life, model, set, values) {
     /** Fit the panes to another volume. */
     build() {
       const { size, grid, half } = values();
+      const up = model.get("up");
       for (const { across, down, right, pane, marks, range } of panes) {
+        pane.classList.toggle("wam-upwards", up === down);
         pane.style.aspectRatio = `${half[2 - right]} / ${half[2 - down]}`;
-        pane.setAttribute("aria-label", `slice across ${grid.axes[across]}: ${grid.axes[down]} down, ${grid.axes[right]} to the right. Arrow keys move the cross-hair, Page Up and Page Down the slice.`);
+        pane.setAttribute("aria-label", `slice across ${grid.axes[across]}: ${grid.axes[down]} ${up === down ? "up" : "down"}, ${grid.axes[right]} to the right. Arrow keys move the cross-hair, Page Up and Page Down the slice.`);
         marks.setAttribute("viewBox", `0 0 ${size[right]} ${size[down]}`);
         range.max = String(size[across] - 1);
         range.setAttribute("aria-label", `slice along ${grid.axes[across]}`);
