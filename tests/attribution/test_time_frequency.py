@@ -125,7 +125,7 @@ def test_its_tiles_are_cells_in_seconds_times_octaves() -> None:
     [
         (
             lambda: explained(tone(300.0), grid=None),
-            r"comes from a grid in seconds; got steps of 1 sample\. Explain with e\.g\. `grid=Grid\(",
+            r"comes from a grid in seconds; got steps of 1 sample\. Explain with e\.g\. `grid=Grid\.sound\(",
         ),
         (
             lambda: explained(tone(300.0), grid=wam.Grid(("depth",), (0.125,), ("mm",))),

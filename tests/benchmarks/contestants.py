@@ -29,6 +29,7 @@ def ours(
     *,
     samples: int,
     size: int | Literal["auto"],
+    classes: Tensor | None = None,
 ) -> wam.Coefficients:
     """Explain, and carry the gradient to wavelet coefficients."""
     with warnings.catch_warnings():
@@ -36,7 +37,7 @@ def ours(
         return wam.explain(
             model,
             images,
-            targets(len(images)),
+            targets(len(images)) if classes is None else classes,
             method=method,
             wavelet=wavelet,
             level=level,

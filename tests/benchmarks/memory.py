@@ -1,7 +1,8 @@
 """How much memory does an explanation take? Each figure is the peak of a fresh process that does one thing.
 
 Run as `python -m tests.benchmarks.memory WHO METHOD ITEMS SAMPLES SIZE`, this module is such a process. For sound, WHO
-is "sound" or "sound, looked at", ITEMS its seconds, and SIZE 0 for "auto".
+is "sound" or "sound, looked at", ITEMS its seconds, and SIZE 0 for "auto". For a volume, WHO is "volume" or "bare volume"
+and ITEMS the voxels of its side.
 """
 
 import json
@@ -19,6 +20,7 @@ from .task import SAMPLES, TITLES, Method
 #: Passes at once, the same for all who let one choose (Captum takes at least one per image).
 SIZE = 4
 SOUND_SECONDS = 60
+VOLUME_SIDE = 128
 MIB = 2**20
 
 
@@ -42,7 +44,32 @@ def rows(rounds: int) -> Sequence[Row]:
         what = f"batch 1, ours: SmoothGrad, {samples} passes"
         against = f"ours, {SAMPLES} passes"
         found.append(Row("memory", what, peak / MIB, "MiB", peak / few, against=against, goal="flat"))
-    return [*found, *_sound()]
+    return [*found, *_sound(), *_volume(rounds)]
+
+
+def _volume(rounds: int) -> Sequence[Row]:
+    """Explain a large volume with as many passes at once as the bare passes that it is compared with.
+
+    What it takes beyond them is the group means, 16 of the volume's size whatever the number of passes, which make the
+    standard errors.
+    """
+    found = []
+    where = f"{VOLUME_SIDE} x {VOLUME_SIDE} x {VOLUME_SIDE}, small network"
+    first = None
+    for size in (1, 2):
+        bare, _ = _fresh("bare volume", "smoothgrad", VOLUME_SIDE, 4, size)
+        found.append(Row("memory", f"{where}, bare passes, sub-batch {size}", bare / MIB, "MiB"))
+        for samples in (SAMPLES, 50) if size == 1 and rounds > 1 else (SAMPLES,):
+            peak, _ = _fresh("volume", "smoothgrad", VOLUME_SIDE, samples, size)
+            what = f"{where}, ours: SmoothGrad, haar level 3, {samples} passes, sub-batch {size}"
+            if samples == SAMPLES:
+                first = first or peak
+                found.append(Row("memory", what, peak / MIB, "MiB", peak / bare, against="bare passes", goal="<= 1.3"))
+            else:
+                ratio = peak / (first or peak)
+                against = f"ours, {SAMPLES} passes"
+                found.append(Row("memory", what, peak / MIB, "MiB", ratio, against=against, goal="flat"))
+    return found
 
 
 def _sound() -> Sequence[Row]:
@@ -94,6 +121,9 @@ def _process(who: str, wanted: str, items: int, samples: int, size: int) -> None
     if who.startswith("sound"):
         _explain_sound(method, items, samples, look=who != "sound")
         return
+    if who.endswith("volume"):
+        _explain_volume(method, items, samples, size, bare=who != "volume")
+        return
     from . import contestants
     from .models import photos, resnet18, targets
 
@@ -134,6 +164,22 @@ def _explain_sound(method: Method, seconds: int, samples: int, *, look: bool) ->
         if explanation.has_errors:
             explanation.denoised()
             explanation.significant()
+    print(json.dumps([before, _peak()]))
+
+
+def _explain_volume(method: Method, side: int, samples: int, size: int, *, bare: bool) -> None:
+    """Explain a volume, or run the bare passes; print the peaks as above."""
+    from . import contestants
+    from .models import small_volume_network, voxels
+
+    model, volume = small_volume_network(), voxels(1, side)
+    before = _peak()
+    if bare:
+        inputs = volume.repeat(size, 1, 1, 1, 1)
+        for _ in range(-(-samples // size)):
+            contestants.bare(model, inputs, contestants.targets(1).repeat(size), size)
+    else:
+        contestants.ours(model, volume, method, "haar", 3, samples=samples, size=size)
     print(json.dumps([before, _peak()]))
 
 

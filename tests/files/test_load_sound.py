@@ -40,6 +40,19 @@ def test_a_tone_is_the_same_tone_at_another_rate(tmp_path: Path) -> None:
     np.testing.assert_allclose(signal[0, 0, 200:-200], expected[200:-200], atol=1e-4)
 
 
+def test_a_stretch_is_read_alone(tmp_path: Path, noise: np.ndarray) -> None:
+    path = tmp_path / "noise.wav"
+    soundfile.write(path, noise, 8000)
+    whole, _ = wam.load_sound(path)
+    part, _ = wam.load_sound(path, start=0.1, duration=0.25, most_samples=4000)
+    torch.testing.assert_close(part, whole[..., 800:2800])
+    rest, _ = wam.load_sound(path, start=0.5, duration=60)
+    torch.testing.assert_close(rest, whole[..., 4000:])
+    for options in ({"start": 0.6}, {"start": -1.0}, {"duration": 0.0}, {"duration": float("nan")}):
+        with pytest.raises(ValueError, match="must be seconds of the file, which has 0"):
+            wam.load_sound(path, **options)  # type: ignore[arg-type]
+
+
 def test_what_to_wav_wrote_is_read_again(tmp_path: Path) -> None:
     sound = torch.linspace(-0.5, 0.5, 1001)[None]
     signal, _ = wam.load_sound(wam.to_wav(sound, tmp_path / "line.wav", 8000))

@@ -180,7 +180,8 @@ def require_grid(grid: object, space: int, ear: object = None) -> Grid:
         rate = None if space != 1 else _sample_rate(ear)
         return Grid.default(space) if rate is None else Grid(("time",), (1 / rate,), ("s",))
     if not isinstance(grid, Grid):
-        raise TypeError(f"`grid` must be a Grid; got {type(grid).__name__}. Pass e.g. `Grid.default({space})`.")
+        example = "Grid.sound(44_100)" if space == 1 else f"Grid.default({space})"
+        raise TypeError(f"`grid` must be a Grid; got {type(grid).__name__}. Pass e.g. `{example}`.")
     if len(grid.axes) != space:
         raise ValueError(
             f"`grid` must describe the signal's {space} spatial axes; got {len(grid.axes)}: {grid.axes}. "
@@ -204,7 +205,7 @@ def require_sound(signal: Tensor, grid: Grid, ear: object) -> None:
             f"The signal must have the sampling rate that the model is made for, {made_for:g} Hz (`sample_rate` of "
             f"{type(ear).__name__}); got a grid of {rate:g} Hz. Resample it, e.g. with "
             f"`scipy.signal.resample_poly(sound, {steps.numerator}, {steps.denominator}, axis=-1)`, and pass "
-            f"`grid=Grid(('time',), (1 / {made_for:g},), ('s',))`."
+            f"`grid=Grid.sound({made_for:g})`."
         )
     peak = 0.0 if signal.is_meta else float(signal.abs().max())
     if peak > 1 and not bool(signal.frac().any()):

@@ -26,7 +26,7 @@ def sampling_rate(explanation: Explanation) -> float:
     if grid.sample_rate is None:
         raise ValueError(
             f"The sampling rate comes from a grid in seconds; got steps of {grid.spacing[0]:g} {grid.units[0]}. "
-            f"Explain with e.g. `grid=Grid(('time',), (1 / rate,), ('s',))`, the rate in samples per second."
+            f"Explain with e.g. `grid=Grid.sound(44_100)`, the rate in samples per second."
         )
     return grid.sample_rate
 

@@ -32,7 +32,13 @@ _MOST_SAMPLES = 2**29
 
 
 def load_sound(
-    path: str | Path, *, sample_rate: int | None = None, mono: bool = False, most_samples: int = _MOST_SAMPLES
+    path: str | Path,
+    *,
+    start: int | float = 0.0,  # noqa: PYI041  # tests take no int for a float
+    duration: int | float | None = None,  # noqa: PYI041
+    sample_rate: int | None = None,
+    mono: bool = False,
+    most_samples: int = _MOST_SAMPLES,
 ) -> tuple[Float[Tensor, "1 channel time"], Grid]:
     """Read a recording as `explain` takes it: WAV, FLAC, Ogg, MP3 and whatever else libsndfile reads.
 
@@ -40,12 +46,15 @@ def load_sound(
     ----------
     path : str or Path
         The file.
+    start, duration : float
+        The stretch to read, in seconds; by default all of it.
     sample_rate : int, optional
-        Resample to so many samples per second, those that a model is made for; by default the file's own.
+        Resample to so many samples per second, those that a model is made for; by default the file's own. Nothing above
+        half of it survives.
     mono : bool
         Whether to average the channels into one.
     most_samples : int
-        Size limit, channels times samples: what the header declares is compared with it before anything is read.
+        Size limit, channels times samples: what is to be read is compared with it before anything is read.
 
     Returns
     -------
@@ -87,16 +96,16 @@ def load_sound(
         refused(what, "Convert it, e.g. to WAV with ffmpeg.", soundfile.SoundFileError),
         soundfile.SoundFile(file) as sound,
     ):
-        count = sound.frames * sound.channels
-        if not count:
-            raise ValueError(f"{what} must hold at least one sample; it holds none. Record it anew.")
+        first, frames = _stretch(start, duration, sound.frames, sound.samplerate, what)
+        count = frames * sound.channels
         if count > limit:
             raise ValueError(
                 f"{what} must have at most {limit} samples, times channels; its header declares {count}, "
-                f"{sound.frames / sound.samplerate:.0f} s at {sound.samplerate} Hz in {sound.channels} channel(s). Cut "
-                f"it, or pass `most_samples={count}`."
+                f"{frames / sound.samplerate:.0f} s at {sound.samplerate} Hz in {sound.channels} channel(s). Pass a "
+                f"`duration` in seconds, or `most_samples={count}`."
             )
-        values, own = sound.read(dtype="float32", always_2d=True).T, sound.samplerate
+        sound.seek(first)
+        values, own = sound.read(frames, dtype="float32", always_2d=True).T, sound.samplerate
     if not np.isfinite(values).all():
         bad = int((~np.isfinite(values)).sum())
         raise ValueError(f"{what} must hold finite samples; {bad} of {values.size} are NaN or inf. Write it anew.")
@@ -105,7 +114,21 @@ def load_sound(
         steps = math.gcd(wanted, own)
         values = resample_poly(values, wanted // steps, own // steps, axis=1).astype(np.float32)
     rate = own if wanted is None else wanted
-    return torch.from_numpy(np.ascontiguousarray(values))[None], Grid(("time",), (1 / rate,), ("s",))
+    return torch.from_numpy(np.ascontiguousarray(values))[None], Grid.sound(rate)
+
+
+def _stretch(start: object, duration: object, frames: int, rate: int, what: str) -> tuple[int, int]:
+    """Return the first frame to read, and how many."""
+    if not frames:
+        raise ValueError(f"{what} must hold at least one sample; it holds none. Record it anew.")
+    begin, length = finite_number(start), math.inf if duration is None else finite_number(duration)
+    if begin is None or not 0 <= begin < frames / rate or length is None or length * rate < 1:
+        raise ValueError(
+            f"`start` and `duration` must be seconds of the file, which has {frames / rate:g}, and at least a sample; "
+            f"got start={start!r}, duration={duration!r}. Pass e.g. `start=0, duration={min(3, frames / rate):g}`."
+        )
+    first = round(begin * rate)
+    return first, min(frames - first, round(min(length, frames / rate) * rate))
 
 
 def to_wav(

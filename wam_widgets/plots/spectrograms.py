@@ -29,7 +29,12 @@ RANGE = 80.0
 
 
 def spectrogram(
-    explanation: Explanation, item: int = 0, *, axis: Axis = "log", n_fft: int = FRAME, lowest: float | None = None
+    explanation: Explanation,
+    item: int = 0,
+    *,
+    axis: Axis = "log",
+    n_fft: int | None = None,
+    lowest: float | None = None,
 ) -> Figure:
     """Draw a sound's spectrogram in decibels, and on it which coefficients matter, each all over its tile.
 
@@ -41,8 +46,9 @@ def spectrogram(
         Which item of the batch.
     axis : {"linear", "log", "mel"}
         How frequency is spaced.
-    n_fft : int
-        Samples per frame of the spectrogram (Hann, a quarter apart); of a shorter sound, all that it has.
+    n_fft : int, optional
+        Samples per frame of the spectrogram (Hann, a quarter apart); of a shorter sound, all that it has. By default
+        1024, and of short sounds about a sixteenth.
     lowest : float, optional
         Where the frequencies begin, in Hz: by default at 0, and on a log axis an octave below the coarsest detail.
 
@@ -62,7 +68,7 @@ def spectrogram(
     item = require_item(explanation, item)
     rate = sampling_rate(explanation)
     drawn = time_frequency_map(explanation, item, axis=axis, lowest=lowest)
-    frame = whole_number(n_fft)
+    frame = usual_frame(explanation.size[0]) if n_fft is None else whole_number(n_fft)
     if frame is None or frame < 2:
         raise ValueError(f"`n_fft` must be a whole number of at least 2; got {n_fft!r}. Pass e.g. `n_fft=1024`.")
     decibels, hop, step = decibels_of(explanation.signal[item], rate, frame)
@@ -94,8 +100,13 @@ def spectrogram(
     return figure
 
 
+def usual_frame(samples: int) -> int:
+    """Return how many samples a frame has if nobody says so: fewer in a short signal, so that it has frames at all."""
+    return min(FRAME, max(32, 2 ** ((samples // 16).bit_length() - 1)))
+
+
 def decibels_of(
-    sound: Tensor, rate: float, n_fft: int = FRAME, *, floor: float = -RANGE
+    sound: Tensor, rate: float, n_fft: int | None = None, *, floor: float = -RANGE
 ) -> tuple[NDArray[np.float64], float, float]:
     """Return the power of a sound, (channel, time), summed over channels, as a picture shows it.
 
@@ -104,8 +115,8 @@ def decibels_of(
     sound : Tensor, shape (channel, time)
     rate : float
         Samples per second.
-    n_fft : int
-        Samples per frame (Hann, a quarter apart); of a shorter sound, all that it has.
+    n_fft : int, optional
+        Samples per frame (Hann, a quarter apart); of a shorter sound, all that it has. By default `usual_frame`.
     floor : float
         What is fainter is drawn as faint as that.
 
@@ -116,7 +127,7 @@ def decibels_of(
     hop, step : float
         Seconds from a frame's middle to the next, and Hz from a frequency to the next; both begin at 0.
     """
-    frame = max(2, min(n_fft, sound.shape[1]))
+    frame = max(2, min(usual_frame(sound.shape[1]) if n_fft is None else n_fft, sound.shape[1]))
     hop = max(1, frame // 4)
     power = array_of(power_spectrogram(sound[None], frame, hop)[0].sum(0))
     decibels = 10 * np.log10(np.maximum(power / (power.max() or 1.0), 10 ** (floor / 10)))

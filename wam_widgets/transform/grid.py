@@ -12,6 +12,8 @@ import torch
 if TYPE_CHECKING:
     from torch import Tensor
 
+from wam_widgets.checks import finite_number
+
 
 class Dimensions(NamedTuple):
     """What differs between sound, images and volumes."""
@@ -153,6 +155,28 @@ class Grid:
         if len(self.axes) != 1 or self.units[0] not in _SECONDS:
             return None
         return 1 / (self.spacing[0] * _SECONDS[self.units[0]])
+
+    @classmethod
+    def sound(cls, sample_rate: int | float) -> Grid:  # noqa: PYI041  # tests take no int for a float
+        """Return the grid of a sound or another signal in time, of so many samples per second.
+
+        Raises
+        ------
+        ValueError
+            Unless the rate is a positive number.
+
+        Examples
+        --------
+        >>> Grid.sound(44_100).sample_rate
+        44100.0
+        """
+        rate = finite_number(sample_rate)
+        if rate is None or rate <= 0:
+            raise ValueError(
+                f"`sample_rate` must be a positive number of samples per second; got {sample_rate!r}. Pass e.g. "
+                f"`Grid.sound(44_100)`."
+            )
+        return cls(("time",), (1 / rate,), ("s",))
 
     @classmethod
     def default(cls, count: int) -> Grid:

@@ -238,7 +238,7 @@ const render = view(({ model, el, life }) => {
   const readout = element("div", { class: "wam-readout" }, where,
     element("div", { class: "wam-scroll", tabindex: 0, role: "region", "aria-label": "coefficients at this moment" },
       element("table", {}, element("thead", {}, element("tr", {},
-        ...["scale", "octave (Hz)", "atom within", "coefficient"].map((name) => element("th", { scope: "col" }, name)))), rows)));
+        ...["scale", "octave (Hz)", "of an atom inside", "coefficient"].map((name) => element("th", { scope: "col" }, name)))), rows)));
   const showReadout = life.everyFrame(() => {
     const at = hovered ? hovered[0] : player.position;
     const hertz = hovered && frequencyAt(axis(), hovered[1]);

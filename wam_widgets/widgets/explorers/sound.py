@@ -228,8 +228,13 @@ class SpectrogramPlayer(Explorer, SpectrogramView):
         waiting, rows = iter(sounds), []
         while few := list(islice(waiting, at_once)):
             batch = torch.cat(few)
-            with undisturbed(self._model, batch.device, self._front_end):
-                output = columns_of(run_model(self._whole, batch, None)).double()
+            try:
+                with undisturbed(self._model, batch.device, self._front_end):
+                    output = columns_of(run_model(self._whole, batch, None)).double()
+            except Exception as error:
+                if self._front_end is None and explanation.features is not None:
+                    error.add_note("Pass `front_end=` too, as to `explain`, or the whole model as `model`.")
+                raise
             found = (torch.softmax(output, 1) if how else output)[:, columns].tolist()
             rows += [[each if math.isfinite(each) else None for each in row] for row in found]  # JSON has no NaN
         return rows
@@ -258,7 +263,7 @@ def require_sound(explanation: object) -> Explanation:
     if explanation.grid.sample_rate is None:
         raise ValueError(
             f"SpectrogramPlayer needs a grid in seconds; got steps of {explanation.grid.spacing[0]:g} "
-            f"{explanation.grid.units[0]}. Explain with e.g. `grid=Grid(('time',), (1 / rate,), ('s',))`, the rate in "
+            f"{explanation.grid.units[0]}. Explain with e.g. `grid=Grid.sound(44_100)`, the rate in "
             f"samples per second, or use `plot(explanation)`."
         )
     rate = sampling_rate(explanation)
