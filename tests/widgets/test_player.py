@@ -148,7 +148,7 @@ def test_the_spectrogram_is_librosa_s_in_decibels_below_its_largest() -> None:
     assert np.abs(drawn[:, inside] - decibels[:, inside]).max() <= 0.5 * 80 / 255 + 0.01
     assert sent["step"] == pytest.approx(RATE / 512)  # of a short sound; 1024 of longer ones
     assert sent["hop"] == pytest.approx(128 / RATE)
-    assert sent["begin"] == pytest.approx(-128 / RATE)
+    assert sent["begin"] == pytest.approx(-64 / RATE)
 
 
 def test_a_long_sound_has_no_more_frames_than_a_screen_can_show() -> None:

@@ -1,0 +1,80 @@
+"""ipyvolume's figure from Python: the surface is where it should be, and nothing of ipyvolume's is disturbed."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+import wam_widgets as wam
+from wam_widgets.widgets.explorers.ipyvolume_figure import _surface
+
+from .cases import explanation
+
+SIZE = (12, 9, 14)
+
+
+def test_the_surface_of_a_ball_is_its_sphere() -> None:
+    axes = np.meshgrid(*(np.arange(40) + 0.5,) * 3, indexing="ij")
+    distance = np.sqrt(sum((axis - 20) ** 2 for axis in axes))
+    found = _surface(np.maximum(1 - distance / 20, 0), 0.5, np.array([2.0, 1.0, 1.0]))
+    assert found is not None
+    corners, triangles = found
+    # Half of the largest value, which is that of the middle voxels, lies 10 voxels from the middle.
+    radius = np.linalg.norm((corners - [40, 20, 20]) / [2, 1, 1], axis=1)
+    np.testing.assert_allclose(radius, 10.4, atol=0.25)
+    assert triangles.max() < len(corners)
+    assert _surface(np.zeros((4, 4, 4)), 0.5, np.ones(3)) is None
+
+
+def test_the_figure_holds_the_input_and_the_map_on_the_same_axes() -> None:
+    given = explanation(*SIZE, level=1, grid=wam.Grid(("z", "y", "x"), (2.0, 1.0, 1.0), ("mm", "mm", "mm")))
+    shown = wam.to_ipyvolume(given, scale="detail 1", threshold=0.4)
+    figure, (scales, level) = shown.children[-1], shown.children[0].children
+    (volume,), (mesh,) = figure.volumes, figure.meshes
+    np.testing.assert_allclose(volume.data_original, given.signal[0].mean(0), atol=1e-6)
+    assert [tuple(map(float, side)) for side in volume.extent_original] == [(0, 14), (0, 9), (0, 24)]
+    assert (figure.xlabel, figure.ylabel, figure.zlabel) == ("x (mm)", "y (mm)", "z (mm)")
+    found = _surface(given.maps()[0, 1].double().numpy(), 0.4, np.array([2.0, 1.0, 1.0]))
+    assert found is not None
+    np.testing.assert_allclose(np.stack([mesh.z, mesh.y, mesh.x], 1), found[0])
+    before = len(mesh.x)
+    level.value = 0.7
+    assert len(mesh.x) != before
+    scales.value = "all scales"
+    assert scales.options == ("all scales", *given.scales)
+    assert isinstance(wam.show(given, backend="ipyvolume"), type(shown))
+
+
+def test_ipyvolume_s_current_figure_stays_as_it_was() -> None:
+    import ipyvolume
+
+    mine = ipyvolume.figure()
+    known = set(ipyvolume.pylab.current.figures)
+    wam.to_ipyvolume(explanation(*SIZE, level=1))
+    assert ipyvolume.gcf() is mine
+    assert set(ipyvolume.pylab.current.figures) == known
+    ipyvolume.clear()
+
+
+def test_what_cannot_be_drawn_is_refused(as_a_user: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = explanation(*SIZE, level=1)
+    with pytest.raises(
+        ValueError, match="or None for all; got 'detail 2'"
+    ):
+        wam.to_ipyvolume(given, scale="detail 2")
+    with pytest.raises(ValueError, match="`threshold` must be above 0 and below 1; got 1"):
+        wam.to_ipyvolume(given, threshold=1)
+    with pytest.raises(ValueError, match="which have 3 spatial axes; got 2"):
+        wam.to_ipyvolume(explanation())
+    with pytest.raises(
+        ValueError, match=r"got 'ipyvol'\. Did you mean 'ipyvolume'"
+    ):
+        wam.show(given, backend="ipyvol")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="asks no model"):
+        wam.show(given, model=torch.nn.Identity(), backend="ipyvolume")
+    monkeypatch.setitem(sys.modules, "ipyvolume", None)
+    with pytest.raises(ImportError, match=r'pip install "wam-widgets\[ipyvolume\]"'):
+        wam.to_ipyvolume(given)
