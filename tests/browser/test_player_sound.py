@@ -323,6 +323,20 @@ def test_what_is_left_is_as_loud_as_the_original_but_gains_are_heard(view: View,
     assert loudness(view, TONES[0])[0] - before == pytest.approx(-6.02, abs=0.5)
 
 
+def test_a_player_that_is_taken_off_the_page_falls_silent(view: View) -> None:
+    playing(view, loop=LOOP)
+    view.place.evaluate("place => place.remove()")  # as a page does that knows nothing of widgets
+    becomes(view, "suspended")
+
+
+def test_space_held_down_plays_once(view: View) -> None:
+    view.picture.focus()
+    for _ in range(4):  # the second and later are repeats
+        view.page.keyboard.down(" ")
+    view.page.keyboard.up(" ")
+    settings(view, playing=True)
+
+
 def test_volume_is_that_of_everything(view: View) -> None:
     playing(view, loop=LOOP)
     full = loudness(view, *TONES)

@@ -137,7 +137,16 @@ def test_the_same_sound_is_the_same_file(tmp_path: Path) -> None:
             ValueError,
             r"must be finite; got 1 NaN or inf value\(s\), the first in channel 1 at sample 1\. Pass e\.g\.",
         ),
-        ({"sound": torch.zeros(2**16, 1)}, ValueError, r"must fit into the 4 GiB of a WAV file; got 65536 channel"),
+        (
+            {"sound": torch.zeros(2**16, 1)},
+            ValueError,
+            r"got \(65536, 1\), which looks like \(time, channel\)\. Pass `sound\.T`",
+        ),
+        (
+            {"sound": torch.zeros(64, 3), "sample_rate": 2**26},
+            ValueError,
+            r"must fit into the 4 GiB of a WAV file; got 64 channel",
+        ),
         ({"sample_rate": 0}, ValueError, r"`sample_rate` must be a whole number of samples per second; got 0\. Pass"),
         ({"sample_rate": 11_025.5}, ValueError, r"got 11025\.5"),
         ({"sample_rate": "16k"}, ValueError, r"got '16k'"),

@@ -88,6 +88,7 @@ def test_its_floor_and_reference_are_librosa_s(ref: float | str, top_db: float |
     assert difference(sounds(3, 2, 6000, dtype=torch.float32), **settings) < 1e-4
 
 
+@pytest.mark.filterwarnings("ignore:The clip has")
 @pytest.mark.parametrize("win_length", [400, 401, 1024])
 @pytest.mark.parametrize("samples", [1, 300, 513, 1023, 4097])
 def test_it_is_librosa_s_for_short_windows_and_clips(win_length: int, samples: int) -> None:
@@ -259,5 +260,11 @@ def test_what_is_no_sound_is_refused_before_any_computation(
         front_end(signal)
 
 
+def test_a_clip_shorter_than_a_window_is_said_to_be_mostly_padding() -> None:
+    with pytest.warns(RuntimeWarning, match=r"The clip has 100 sample\(s\), fewer than a window of 1024: most of what"):
+        LogMel(16_000, n_fft=1024)(torch.zeros(1, 1, 100))
+
+
+@pytest.mark.filterwarnings("ignore:The clip has")
 def test_the_shortest_sound_that_can_be_mirrored_is_accepted() -> None:
     assert difference(sounds(1, 1, 513), pad_mode="reflect", n_mels=40) < 1e-4

@@ -61,17 +61,13 @@ def test_ipyvolume_s_current_figure_stays_as_it_was() -> None:
 
 def test_what_cannot_be_drawn_is_refused(as_a_user: None, monkeypatch: pytest.MonkeyPatch) -> None:
     given = explanation(*SIZE, level=1)
-    with pytest.raises(
-        ValueError, match="or None for all; got 'detail 2'"
-    ):
+    with pytest.raises(ValueError, match="or None for all; got 'detail 2'"):
         wam.to_ipyvolume(given, scale="detail 2")
     with pytest.raises(ValueError, match="`threshold` must be above 0 and below 1; got 1"):
         wam.to_ipyvolume(given, threshold=1)
     with pytest.raises(ValueError, match="which have 3 spatial axes; got 2"):
         wam.to_ipyvolume(explanation())
-    with pytest.raises(
-        ValueError, match=r"got 'ipyvol'\. Did you mean 'ipyvolume'"
-    ):
+    with pytest.raises(ValueError, match=r"got 'ipyvol'\. Did you mean 'ipyvolume'"):
         wam.show(given, backend="ipyvol")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="asks no model"):
         wam.show(given, model=torch.nn.Identity(), backend="ipyvolume")

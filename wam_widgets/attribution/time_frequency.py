@@ -14,9 +14,14 @@ def sampling_rate(explanation: Explanation) -> float:
 
     Raises
     ------
-    ValueError
-        Unless it is a sound whose grid counts time in seconds.
+    TypeError, ValueError
+        Unless it is an explanation of a sound whose grid counts time in seconds.
     """
+    if not isinstance(explanation, Explanation):
+        raise TypeError(
+            f"Time and frequency are those of an Explanation; got {type(explanation).__name__}. Pass what `explain` "
+            f"returned."
+        )
     grid = explanation.grid
     if len(explanation.size) != 1:
         raise ValueError(

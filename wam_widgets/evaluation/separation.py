@@ -494,7 +494,9 @@ def _require_families(families: Sequence[Any] | None, mixture: object) -> tuple[
             f"`mixture` must be a Mixture; got {type(mixture).__name__}. Pass what `overlap` or `add_noise` returned."
         )
     items = len(mixture.clean)
-    names = tuple(range(items)) if families is None else tuple(families)
+    given: Any = families
+    given = given.tolist() if isinstance(given, torch.Tensor) else given  # tensors are equal to nothing
+    names = tuple(range(items)) if given is None else tuple(given)
     if len(names) != items:
         raise ValueError(
             f"`families` must name one family per item, {items}; got {len(names)}. Pass e.g. the recording that each "

@@ -22,6 +22,9 @@ from .limits import refused, require_file
 #: One more than the largest of 16 bits: what a sample of 1 is written as, but for the step that isn't there.
 _FULL = 2**15
 
+#: What has more is rather time.
+_MOST_CHANNELS = 64
+
 #: A WAV file counts its bytes, and those of a second, in 32 bits.
 _MOST_BYTES = 2**32 - 1 - 36
 
@@ -268,6 +271,11 @@ def _require_sound(sound: object, name: str) -> Tensor:
         raise ValueError(
             f"`{name}` must have the shape (channel, time), with at least one of each; got {tuple(sound.shape)}. "
             f"Pass {remedy}."
+        )
+    if sound.shape[0] > max(_MOST_CHANNELS, sound.shape[1]):
+        raise ValueError(
+            f"`{name}` must have the shape (channel, time); got {tuple(sound.shape)}, which looks like (time, "
+            f"channel). Pass `{name}.T`."
         )
     if sound.is_meta:
         raise ValueError(f"`{name}` must have values; got a tensor on the device 'meta'. Pass one with values.")

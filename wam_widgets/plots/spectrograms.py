@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, Normalize
@@ -102,7 +103,7 @@ def spectrogram(
 
 def usual_frame(samples: int) -> int:
     """Return how many samples a frame has if nobody says so: fewer in a short signal, so that it has frames at all."""
-    return min(FRAME, max(32, 2 ** ((samples // 16).bit_length() - 1)))
+    return min(FRAME, max(32, 1 << max((samples // 16).bit_length() - 1, 0)))
 
 
 def decibels_of(
@@ -129,7 +130,8 @@ def decibels_of(
     """
     frame = max(2, min(usual_frame(sound.shape[1]) if n_fft is None else n_fft, sound.shape[1]))
     hop = max(1, frame // 4)
-    power = array_of(power_spectrogram(sound[None], frame, hop)[0].sum(0))
+    loudest = sound.abs().max()  # squares of very loud or faint sounds would leave what float32 can hold
+    power = array_of(power_spectrogram(sound[None] / torch.where(loudest > 0, loudest, 1), frame, hop)[0].sum(0))
     decibels = 10 * np.log10(np.maximum(power / (power.max() or 1.0), 10 ** (floor / 10)))
     return decibels, hop / rate, rate / frame
 

@@ -235,6 +235,14 @@ class LogMel(torch.nn.Module):
             For a signal of the wrong type or shape, or too short to be reflected.
         """
         self._require(signal)
+        window = self.win_length or self.n_fft
+        if signal.shape[2] < window:
+            warnings.warn(
+                f"The clip has {signal.shape[2]} sample(s), fewer than a window of {window}: most of what is "
+                f"transformed is the padding. Pass a longer clip, or make LogMel with a smaller `n_fft`.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
         power = power_spectrogram(
             signal, self.n_fft, self.hop_length, win_length=self.win_length, pad_mode=self.pad_mode
         )

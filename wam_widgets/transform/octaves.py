@@ -37,6 +37,9 @@ _COARSEST = 12
 #: A map has so many rows where nothing else is asked for: per octave, or in all.
 _ROWS_PER_OCTAVE, _ROWS = 12, 128
 
+#: What a map may have, rows times columns: 128 MiB.
+_MOST_CELLS = 2**24
+
 #: A map has no more columns than a screen has pixels.
 _COLUMNS = 1024
 
@@ -288,10 +291,15 @@ def draw_tiles(
     level = 0 if magnitudes.wavelet is None else magnitudes.level
     begin = _require_lowest(lowest, axis, rate, level)
     if rows is None:
-        rows = round(_ROWS_PER_OCTAVE * math.log2(rate / 2 / begin)) if axis == "log" else _ROWS
+        rows = max(1, round(_ROWS_PER_OCTAVE * math.log2(rate / 2 / begin))) if axis == "log" else _ROWS
     wanted_rows = _require_count("rows", rows, _ROWS)
     wanted_columns = _require_count("columns", min(samples, _COLUMNS) if columns is None else columns, 512)
 
+    if wanted_rows * wanted_columns > _MOST_CELLS:
+        raise ValueError(
+            f"A map must have at most {_MOST_CELLS:,} cells; got rows={wanted_rows}, columns={wanted_columns}. Pass "
+            f"e.g. `rows=512, columns=4096`."
+        )
     there, back = AXES[axis]
     bottom, top = there(np.array([begin, rate / 2])).tolist()
     row_edges = np.linspace(bottom, top, wanted_rows + 1)

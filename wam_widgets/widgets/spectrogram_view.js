@@ -217,6 +217,10 @@ const render = view(({ model, el, life }) => {
   const follow = () => {
     showMoment();
     if (!player.playing) return;
+    if (!el.isConnected) { // somebody took it off the page without a word
+      set({ playing: false }, 0);
+      return;
+    }
     if (performance.now() - toldAt > TELL) tellPosition();
     waiting.hidden = !player.waiting;
     requestFollow();
@@ -297,7 +301,7 @@ const render = view(({ model, el, life }) => {
         element("tr", {}, element("th", { scope: "row" }, label, ...(explained ? [element("em", {}, " explained")] : [])),
           ...columns.map(([name, , found]) => {
             const probability = found?.[row] ?? null;
-            const cell = element("td", {}, probability === null ? "…" : percent(probability));
+            const cell = element("td", {}, probability === null ? (found ? "no number" : "…") : percent(probability));
             cell.style.setProperty("--share", `${100 * (probability ?? 0)}%`);
             cell.classList.toggle("wam-here", name === sounding);
             return cell;

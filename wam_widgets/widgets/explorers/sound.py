@@ -235,6 +235,11 @@ class SpectrogramPlayer(Explorer, SpectrogramView):
                 if self._front_end is None and explanation.features is not None:
                     error.add_note("Pass `front_end=` too, as to `explain`, or the whole model as `model`.")
                 raise
+            if max(columns) >= output.shape[1]:
+                raise ValueError(
+                    f"`model` must be what was explained; the explanation speaks of column {max(columns)}, and the "
+                    f"model returned {output.shape[1]} column(s). Pass the same model."
+                )
             found = (torch.softmax(output, 1) if how else output)[:, columns].tolist()
             rows += [[each if math.isfinite(each) else None for each in row] for row in found]  # JSON has no NaN
         return rows

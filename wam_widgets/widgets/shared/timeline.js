@@ -95,7 +95,7 @@ export function timeline(life, [height, width], { span, seek, choose, hover, ste
     if (event.key === "Escape") leave();
     if (isShortcut(event) || !keys[event.key]) return;
     event.preventDefault();
-    keys[event.key](event);
+    if (event.key !== " " || !event.repeat) keys[event.key](event); // held down, it would start and stop and start
   });
 
   return {
