@@ -16,7 +16,7 @@ TYPESCRIPT := .ci/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo chromium test check bench train-audio train-volumes sound-experiments screenshots lessons lab clean constraints
+.PHONY: help setup demo chromium test check bench train-audio train-volumes sound-experiments volume-experiments screenshots lessons lab clean constraints
 
 define require-python
 $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -81,6 +81,9 @@ train-volumes: setup ## train the sample models of volumes anew, from tests/data
 
 sound-experiments: setup ## overlap and noise: what explanations of sound keep of either part (bench/sound.csv)
 	@$(BIN)/python -m tests.experiments.sound
+
+volume-experiments: setup ## where in a digit each scale of an explanation lies (bench/volumes.csv)
+	@$(BIN)/python -m tests.experiments.volumes
 
 screenshots: setup ## photograph the views for the documentation (notebooks/pictures)
 	@$(BIN)/python -m tests.screenshots

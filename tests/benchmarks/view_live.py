@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from statistics import median, quantiles
 from typing import Any
 
 import pytest
+import torch
 from playwright.sync_api import Browser, Locator
 
 import wam_widgets as wam
@@ -93,6 +95,53 @@ _SWITCH = """async (list, wanted) => {
   return performance.now() - began;
 }"""
 
+#: How large a volume is drawn, at rest, by default; and as the goal wants it.
+_AT_REST = "const AT_REST = 448;"
+_SIDES = (448, 256)
+
+#: Move the slider of a scale, and wait until the picture is there: what the handler takes, and the frame. Reading one
+#: pixel waits for the renderer.
+_FRAMES = """async (view) => {
+  const place = view.closest("[data-wam]") ?? view.parentElement.closest("[data-wam]");
+  const canvas = view.querySelector(".wam-camera canvas");
+  const gl = canvas.getContext("webgl2");
+  const slider = view.querySelector("[data-weight='1']");
+  const pixel = new Uint8Array(4);
+  const frame = () => new Promise(requestAnimationFrame);
+  const middle = (times) => times.sort((a, b) => a - b)[Math.floor(times.length / 2)];
+  let uploads = 0;
+  for (const name of ["texImage3D", "texSubImage3D", "texImage2D", "texSubImage2D"]) {
+    const send = gl[name];
+    gl[name] = function (...given) {
+      uploads += 1;
+      return send.apply(this, given);
+    };
+  }
+  const found = {};
+  for (const look of ["volume", "maximum", "surface"]) {
+    place.model.update({ look });
+    await frame();
+    gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, pixel);
+    await frame();
+    const [handlers, frames] = [[], []];
+    for (let step = 0; step < 15; step++) {
+      let drawing = 0; // from before the view's own work in the next frame
+      requestAnimationFrame(() => {
+        drawing = performance.now();
+      });
+      slider.value = String(1 - step / 20);
+      const began = performance.now();
+      slider.dispatchEvent(new Event("input", { bubbles: true }));
+      handlers.push(performance.now() - began);
+      await frame();
+      gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, pixel);
+      frames.push(performance.now() - drawing);
+    }
+    found[look] = [middle(handlers), middle(frames)];
+  }
+  return { found, uploads, side: canvas.width };
+}"""
+
 #: Note what the kernel does, and when.
 _NOTED = """
 import functools
@@ -121,6 +170,7 @@ def rows(rounds: int) -> Sequence[Row]:
     try:
         with tempfile.TemporaryDirectory() as folder, chromium() as browser:
             found = [row for size in SIZES for row in _page(browser, Path(folder), size)]
+            found += _volume(browser, Path(folder))
             with jupyter(Path(folder) / "jupyter") as server:
                 notebook = server.open(browser, "bench", init=_HOOKS)
                 return [*found, *_first_pictures(notebook, rounds), *_lab(notebook, rounds)]
@@ -137,6 +187,47 @@ def _page(browser: Browser, folder: Path, size: int) -> Sequence[Row]:
     page.goto(wam.export_html(explanation, folder / "page.html").as_uri())
     found = _drag(f"exported page, {size} x {size}", page.locator(".wam-image[data-drawn]"))
     page.close()
+    return found
+
+
+def _volume(browser: Browser, folder: Path) -> Sequence[Row]:
+    """Mix the scales of a volume of 64 voxels a side, in the size that it has at rest and in that of the goal."""
+    axis = torch.linspace(-1, 1, 64)
+    radius = (axis[:, None, None] ** 2 + axis[:, None] ** 2 + axis**2).sqrt()
+    shell = ((radius - 0.6).abs() < 0.06).float()[None, None]
+    spot = torch.exp(-12 * (axis[:, None, None] ** 2 + (axis[:, None] - 0.4) ** 2 + (axis - 0.3) ** 2))
+    explanation = wam.explain(
+        lambda signal: torch.stack([(signal * spot).sum((1, 2, 3, 4)), signal.mean((1, 2, 3, 4))], 1),
+        shell,
+        0,
+        samples=16,
+        noise=0.1,
+        progress=False,
+    )
+    text = wam.export_html(explanation, folder / "volume.html").read_text("utf-8")
+    assert _AT_REST in text
+    found = []
+    for side in _SIDES:
+        # A policy that names the scripts by their hash would refuse the changed one.
+        changed = re.sub(r"<meta http-equiv=\"Content-Security-Policy\"[^>]*>", "", text)
+        path = folder / f"volume-{side}.html"
+        path.write_text(changed.replace(_AT_REST, f"const AT_REST = {side};"), "utf-8")
+        page = browser.new_page(viewport={"width": 1200, "height": 1000})
+        page.add_init_script(_HOOKS)
+        page.goto(path.as_uri())
+        view = page.locator(".wam-volume[data-drawn]")
+        view.wait_for()
+        page.wait_for_timeout(500)
+        measured = view.evaluate(_FRAMES)
+        page.close()
+        assert measured["side"] == side
+        where = f"exported page, 64 x 64 x 64, drawn in {side} px"
+        for look, (handler, frame) in measured["found"].items():
+            found += [
+                _row(f"{where}, {look}: a slider's handler, median", handler, "ms", "< 5"),
+                _row(f"{where}, {look}: a frame, median", frame, "ms", "< 60" if side == _SIDES[1] else ""),
+            ]
+        found.append(_row(f"{where}: arrays sent while sliders move", measured["uploads"], "textures", "0"))
     return found
 
 

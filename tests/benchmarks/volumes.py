@@ -110,15 +110,12 @@ def _adjoint(wavelet: str, goal: int | None, rounds: int) -> Sequence[Row]:
 def _transposed(gradient: Tensor, wavelet: str) -> Work:
     """Return what differentiates the synthesis with respect to coefficients that are ready."""
     coarse, *details = ptwt.wavedec3(gradient, wavelet, mode="zero", level=LEVEL)
-    leaves = [coarse.requires_grad_()]
-    given = [coarse]
-    for detail in details:
-        assert isinstance(detail, dict)
-        leaves += [band.requires_grad_() for band in detail.values()]
-        given.append(detail)
+    leaves = [coarse, *(band for detail in details for band in detail.values())]
+    for band in leaves:
+        band.requires_grad_()
 
     def work() -> object:
-        signal = ptwt.waverec3(tuple(given), wavelet)
+        signal = ptwt.waverec3((coarse, *details), wavelet)
         return torch.autograd.grad(signal, leaves, gradient)
 
     return work

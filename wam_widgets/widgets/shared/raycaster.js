@@ -24,9 +24,11 @@ void main() {
 }`;
 
 // Colours are premultiplied by their opacity, as canvases are.
-// Each look is a program of its own: software renderers run all branches of a shader for every step.
-const fragments = (/** @type {Look} */ look) => `#version 300 es
+// What is the same for a whole picture makes a program of its own: software renderers run all branches of a shader for
+// every step, and fetch from textures that nobody asked for.
+const fragments = (/** @type {Look} */ look, /** @type {boolean} */ isSigned, /** @type {boolean} */ hasMore) => `#version 300 es
 #define ${look}
+const bool isSigned = ${isSigned}, hasMore = ${hasMore};
 precision highp float;
 precision highp sampler3D;
 uniform sampler3D grey, first, second;
@@ -35,7 +37,6 @@ uniform vec4 weights, further;
 uniform vec3 right, up, forward, half_, low, high, size, ink;
 uniform vec2 pan;
 uniform float reach, unit, threshold, opacity, curve, density, pace;
-uniform bool isSigned, hasMore;
 in vec2 place;
 out vec4 colour;
 
@@ -124,17 +125,17 @@ export function raycaster(canvas) {
   const context = canvas.getContext("webgl2", { antialias: false, premultipliedAlpha: true });
   if (!context) return null;
   const gl = context;
-  /** @type {Map<Look, Program>} */
+  /** @type {Map<string, Program>} */
   const programs = new Map();
   /** @type {Map<string, WebGLTexture>} */
   const textures = new Map();
   const units = ["grey", "first", "second", "table"];
   let hasMore = false;
 
-  /** @param {Look} look @returns {Program} */
-  const compiled = (look) => {
+  /** @param {Look} look @param {boolean} isSigned @returns {Program} */
+  const compiled = (look, isSigned) => {
     const program = gl.createProgram();
-    for (const [kind, source] of /** @type {[number, string][]} */ ([[gl.VERTEX_SHADER, VERTICES], [gl.FRAGMENT_SHADER, fragments(look)]])) {
+    for (const [kind, source] of /** @type {[number, string][]} */ ([[gl.VERTEX_SHADER, VERTICES], [gl.FRAGMENT_SHADER, fragments(look, isSigned, hasMore)]])) {
       const shader = /** @type {WebGLShader} */ (gl.createShader(kind));
       gl.shaderSource(shader, source);
       gl.compileShader(shader);
@@ -219,20 +220,19 @@ export function raycaster(canvas) {
      * @param {Record<string, number[]>} how.vectors  uniforms
      */
     draw(look, { weights, camera, isSigned, numbers, vectors }) {
-      const { program, place } = programs.get(look) ?? compiled(look);
-      programs.set(look, { program, place });
+      const name = `${look} ${isSigned} ${hasMore}`;
+      const { program, place } = programs.get(name) ?? compiled(look, isSigned);
+      programs.set(name, { program, place });
       gl.useProgram(program);
       gl.viewport(0, 0, canvas.width, canvas.height);
       const padded = [...weights, ...Array(8).fill(0)];
       gl.uniform4fv(place("weights"), padded.slice(0, 4));
       gl.uniform4fv(place("further"), padded.slice(4, 8));
-      gl.uniform1i(place("isSigned"), Number(isSigned));
-      gl.uniform1i(place("hasMore"), Number(hasMore));
-      for (const [name, vector] of Object.entries(/** @type {Record<string, number[]>} */ ({ ...camera, ...vectors }))) {
-        if (vector.length === 2) gl.uniform2fv(place(name), vector);
-        else gl.uniform3fv(place(name), vector);
+      for (const [uniform, vector] of Object.entries(/** @type {Record<string, number[]>} */ ({ ...camera, ...vectors }))) {
+        if (vector.length === 2) gl.uniform2fv(place(uniform), vector);
+        else gl.uniform3fv(place(uniform), vector);
       }
-      for (const [name, value] of Object.entries(numbers)) gl.uniform1f(place(name), value);
+      for (const [uniform, value] of Object.entries(numbers)) gl.uniform1f(place(uniform), value);
       gl.drawArrays(gl.TRIANGLES, 0, 3);
     },
     /** Give back what browsers have few of. */
