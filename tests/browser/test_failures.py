@@ -26,7 +26,7 @@ def explorer() -> wam.ImageExplorer:
     ("script", "error", "cause"),
     [
         (NO_CANVAS, "This browser draws no 2-D canvas.", "the browser is too old"),
-        (NO_MEMORY, "RangeError: Out of memory", "not enough memory for an image of this size"),
+        (NO_MEMORY, "RangeError: Out of memory", "not enough memory for a signal of this size"),
     ],
 )
 def test_a_view_that_cannot_be_drawn_says_why_beside_its_picture(

@@ -198,7 +198,7 @@ export function view(draw) {
     };
     const life = new Life((error) => {
       console.error(error);
-      failure = `This view failed in the browser: ${error} ${likelyCause(error)}`;
+      failure = `This view failed in the browser: ${String(error).replace(/\.$/, "")}. ${likelyCause(error)}`;
       say();
     });
     life.safely(() => {
