@@ -160,13 +160,9 @@ def _counted(photos: Sequence[Sample], sounds: Sequence[Sample], shapes: Sequenc
 def _explain(model: Model, sample: Sample, level: int, copies: int) -> Case:
     """Explain a photo with the model, and what else there is with a network of its own."""
     axes = sample.signal.ndim - 2
-    return (
-        _hear(sample, copies)
-        if axes == 1
-        else _look(model, sample, level, copies)
-        if axes == 2
-        else _turn(sample, copies)
-    )
+    if axes == 2:
+        return _look(model, sample, level, copies)
+    return _hear(sample, copies) if axes == 1 else _turn(sample, copies)
 
 
 def _look(model: Model, photo: Sample, level: int, copies: int) -> Case:

@@ -1,10 +1,10 @@
 // @ts-check
-import { mix, unpackErrors } from "./shared/arrays.js";
+import { mix } from "./shared/arrays.js";
 import { colourBar, limitOf, paintBlock, paintImage, paintOver, paleOf, peakOf, percent } from "./shared/colours.js";
 import { manyOf, radios, slide } from "./shared/controls.js";
 import { ShownGrid } from "./shared/grids.js";
 import { blockOf, partsOf, unpackImage } from "./shared/images.js";
-import { box, classes, colours, items, needKernel, noise, question, shareBar, wavelet } from "./shared/panels.js";
+import { box, classes, colours, items, needKernel, noise, question, takenErrors, wavelet } from "./shared/panels.js";
 import { drawMarks, reader } from "./shared/readout.js";
 import { scaleSliders } from "./shared/sliders.js";
 import { stage } from "./shared/stage.js";
@@ -158,16 +158,8 @@ const render = view(({ model, el, life }) => {
   let known = "";
   /** Take what is known of the errors of what is shown. */
   const takeErrors = () => {
-    const sent = traits.get("_errors");
-    const theirs = sent.key === values.key && sent.error;
-    const { shares, intervals } = theirs ? sent : { shares: values.shares, intervals: null };
-    errors = theirs ? unpackErrors(sent) : null;
+    errors = takenErrors(traits, values, sliders, [picture.pane])?.errors ?? null;
     forget("shown", "maps", "mixed", "blocks", "parts");
-    values.scales.forEach((_, at) => sliders.note(at, shares && shareBar(shares[at], intervals?.[at] ?? null)));
-    sliders.about.textContent = shares ? `Bars: share of the energy${intervals ? ", with 95 % intervals" : ""}.` : "";
-    // What is to be hidden or denoised can't be before the errors are there.
-    const late = !errors && !values.errorless && (traits.get("significant") || traits.get("denoised"));
-    picture.pane.classList.toggle("wam-late", Boolean(late));
   };
   life.follow(traits, ["_values"], () => {
     values = unpackImage({ ...traits.get("_signal"), ...traits.get("_values") });

@@ -2,7 +2,7 @@
 import { numbers, Shown, unpackErrors } from "./shared/arrays.js";
 import { colourBar, limitOf, paintOver, peakOf, percent, written } from "./shared/colours.js";
 import { check, pick, radios, slide } from "./shared/controls.js";
-import { box, colours, items, needKernel, noise, question, shareBar, wavelet } from "./shared/panels.js";
+import { box, colours, items, needKernel, noise, question, takenErrors, wavelet } from "./shared/panels.js";
 import { PLAYABLE, playerOf } from "./shared/player.js";
 import { scaleSliders } from "./shared/sliders.js";
 import {
@@ -375,16 +375,10 @@ const render = view(({ model, el, life }) => {
   const redraw = life.everyFrame(draw);
   let known = "";
   const takeErrors = () => {
-    const sent = traits.get("_errors");
-    const theirs = sent.key === values.key && sent.error;
-    const { shares, intervals } = theirs ? sent : { shares: values.shares, intervals: null };
-    errors = theirs ? unpackErrors(sent) : null;
-    featureErrors = theirs && sent.features ? unpackErrors(sent.features) : null;
+    const sent = takenErrors(traits, values, sliders, [time.element], "the energy of the attribution");
+    errors = sent?.errors ?? null;
+    featureErrors = sent?.features ? unpackErrors(sent.features) : null;
     forget("shown", "map", "positions", "split", "tracks", "mixed");
-    values.scales.forEach((_, at) => sliders.note(at, shares && shareBar(shares[at], intervals?.[at] ?? null)));
-    sliders.about.textContent = shares ? `Bars: share of the energy of the attribution${intervals ? ", with 95 % intervals" : ""}.` : "";
-    const late = !errors && !values.errorless && (traits.get("significant") || traits.get("denoised"));
-    time.element.classList.toggle("wam-late", Boolean(late));
   };
   life.follow(traits, ["_values"], () => {
     values = unpackSound({ ...traits.get("_signal"), ...traits.get("_values") });

@@ -1,10 +1,10 @@
 // @ts-check
-import { mix, unpackErrors } from "./shared/arrays.js";
+import { mix } from "./shared/arrays.js";
 import { cameraPane } from "./shared/camera.js";
 import { colourBar, limitOf, paintOver, paleOf, peakOf, percent, written } from "./shared/colours.js";
 import { manyOf, radios, slide } from "./shared/controls.js";
 import { ShownGrid } from "./shared/grids.js";
-import { box, classes, colours, items, needKernel, noise, question, shareBar, wavelet } from "./shared/panels.js";
+import { box, classes, colours, items, needKernel, noise, question, takenErrors, wavelet } from "./shared/panels.js";
 import { cameraOf, raycaster } from "./shared/raycaster.js";
 import { coefficientTable, placeInWords, whatTheyAre } from "./shared/readout.js";
 import { scaleSliders } from "./shared/sliders.js";
@@ -221,15 +221,8 @@ const render = view(({ model, el, life }) => {
   });
   let known = "";
   const takeErrors = () => {
-    const sent = traits.get("_errors");
-    const theirs = sent.key === values.key && sent.error;
-    const { shares, intervals } = theirs ? sent : { shares: values.shares, intervals: null };
-    errors = theirs ? unpackErrors(sent) : null;
+    errors = takenErrors(traits, values, sliders, [picture.pane, slices.element])?.errors ?? null;
     forget("shown", "maps", "mixed");
-    values.scales.forEach((_, at) => sliders.note(at, shares && shareBar(shares[at], intervals?.[at] ?? null)));
-    sliders.about.textContent = shares ? `Bars: share of the energy${intervals ? ", with 95 % intervals" : ""}.` : "";
-    const late = !errors && !values.errorless && (traits.get("significant") || traits.get("denoised"));
-    for (const each of [picture.pane, slices.element]) each.classList.toggle("wam-late", Boolean(late));
   };
   life.follow(traits, ["_values"], () => {
     values = unpackVolume({ ...traits.get("_signal"), ...traits.get("_values") });

@@ -404,7 +404,12 @@ class Explorer(View):
             "_signal": self._signal_of(seen),
             "_values": self._values_of(seen, key) | {"item": item},
             "_errors": self._errors_of(seen, key),
+            **self._further_of(seen, key),
         }
+
+    def _further_of(self, explanation: Explanation, key: str) -> dict[str, Any]:  # noqa: ARG002  # subclasses may use it
+        """Return what else changes with the item and the wavelet, for a page."""
+        return {}
 
     def _seen(self, source: Explanation, wavelet: str | None) -> Explanation:
         """Return an explanation as the settings see it, in a wavelet."""

@@ -153,10 +153,8 @@ class SpectrogramPlayer(Explorer, SpectrogramView):
         state, shelf = super().page_state(wavelets)
         return state | {"playing": False, "position": 0.0, "_mix": {}, "_fractions": list(FRACTIONS)}, shelf
 
-    def _drawn(self, item: int, wavelet: str | None) -> dict[str, Any]:
-        drawn = super()._drawn(item, wavelet)
-        seen = self._seen(self._source(item), wavelet)
-        return drawn | {"_kept": self._kept_of(seen, drawn["_values"]["key"])}
+    def _further_of(self, explanation: Explanation, key: str) -> dict[str, Any]:
+        return {"_kept": self._kept_of(explanation, key)}
 
     # ------------------------------------------------------------------------------------------ what the model is asked
 

@@ -1,6 +1,6 @@
 // @ts-check
 // The groups of controls that every explorer has: noise, wavelet, questions to the model, items.
-import { numbers } from "./arrays.js";
+import { numbers, unpackErrors } from "./arrays.js";
 import { percent } from "./colours.js";
 import { check, pick, slide } from "./controls.js";
 import { element, memory } from "./view.js";
@@ -269,6 +269,27 @@ export function shareBar(share, interval) {
   }
   const text = interval ? `${percent(share)} (${percent(interval[0])} to ${percent(interval[1])})` : percent(share);
   return element("div", { class: "wam-shared" }, bar, element("span", { class: "wam-fine" }, text));
+}
+
+/**
+ * What is known of the errors of what is shown: draw the scales' shares, and pale what waits for errors.
+ * @param {Bound["model"]} model
+ * @param {import("./arrays.js").Values} values
+ * @param {ReturnType<typeof import("./sliders.js").scaleSliders>} sliders
+ * @param {HTMLElement[]} panes
+ * @param {string} [energy]  whose share the bars are
+ * @returns {any} what the kernel sent of them, as `errors` too; null if it is of something else, or nothing
+ */
+export function takenErrors(model, values, sliders, panes, energy = "the energy") {
+  const sent = model.get("_errors");
+  const theirs = sent.key === values.key && sent.error;
+  const { shares, intervals } = theirs ? sent : { shares: values.shares, intervals: null };
+  values.scales.forEach((_, at) => sliders.note(at, shares && shareBar(shares[at], intervals?.[at] ?? null)));
+  sliders.about.textContent = shares ? `Bars: share of ${energy}${intervals ? ", with 95 % intervals" : ""}.` : "";
+  // What is to be hidden or denoised can't be before the errors are there.
+  const late = !theirs && !values.errorless && (model.get("significant") || model.get("denoised"));
+  for (const pane of panes) pane.classList.toggle("wam-late", Boolean(late));
+  return theirs ? { ...sent, errors: unpackErrors(sent) } : null;
 }
 
 /**
