@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.autograd.graph import get_gradient_edge
 
 from .score import Score, score_of
 
@@ -93,9 +94,11 @@ class Sums:
         r"""Start with nothing, for reduced gradients of the shape of `like`, (item, channel, \*)."""
         return cls(like.new_zeros((groups, *like.shape)), np.zeros((groups, len(like))), reduce, stage)
 
-    def weigh(self, gradient: Tensor, weight: Tensor) -> Tensor:
-        """Reduce the gradients of a sub-batch and multiply them by their weights: all that needs memory."""
+    def weigh(self, gradient: Tensor, weight: Tensor | None) -> Tensor:
+        """Reduce the gradients of a sub-batch and multiply them by their weights, if not all 1: what needs memory."""
         reduced = self.reduce(gradient).to(self.values.dtype)
+        if weight is None:
+            return reduced
         return reduced * weight.to(reduced.dtype).reshape(-1, *[1] * (reduced.ndim - 1))
 
     def add(self, weighted: Tensor, row: Tensor) -> None:
@@ -105,6 +108,22 @@ class Sums:
     def record(self, plan: Plan) -> None:
         """Note the weights of the passes that were added."""
         np.add.at(self.weight, (plan.group, plan.item), plan.weight)
+
+
+class _Watched(torch.autograd.Function):
+    """Makes a tensor an intermediate result, in place.
+
+    Some models change their input in place, which a leaf forbids; the gradient asked for is that of the edge into it.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, inputs: Tensor, _: Tensor) -> Tensor:
+        ctx.mark_dirty(inputs)
+        return inputs
+
+    @staticmethod
+    def backward(_ctx: Any, *_: Tensor) -> tuple[None, None]:
+        return None, None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -143,19 +162,20 @@ class Scored:
         ValueError
             If the score doesn't depend on the inputs by differentiable operations.
         """
-        inputs.requires_grad_()
-        stages = [inputs]
         with torch.enable_grad():
+            inputs = _Watched.apply(inputs, torch.zeros((), requires_grad=True))  # type: ignore[no-untyped-call]  # torch leaves it untyped
+            stages = [get_gradient_edge(inputs)]
             if self.front_end is not None:
-                stages.append(self.front_end(inputs.clone()))
-            # A copy: a leaf could not be changed in place, as some models do, and what is changed has another gradient.
-            _, scores = self.values(stages[-1].clone(), item)
-            connected = all(stage.requires_grad for stage in [*stages, scores])
+                inputs = self.front_end(inputs)
+                if inputs.requires_grad:
+                    stages.append(get_gradient_edge(inputs))
+                    inputs = inputs.clone()  # what made it may need it for its own gradient
+            _, scores = self.values(inputs, item)
             found: tuple[Tensor | None, ...] = ()
-            if connected:
+            if inputs.requires_grad and scores.requires_grad:
                 found = torch.autograd.grad(scores.sum(), stages, allow_unused=True)
         gradients = [gradient for gradient in found if gradient is not None]
-        if len(gradients) < len(stages):
+        if len(gradients) <= (self.front_end is not None):
             raise ValueError(
                 "The score must depend on the signal by differentiable operations; no path of autograd leads from "
                 "one to the other. Look for `.detach()`, `torch.no_grad()`, `.numpy()` or `argmax` in the model, its "
@@ -216,7 +236,9 @@ def run(
     # The whole plan travels to the device once, so that no sub-batch waits for the host or the host for it.
     item, place = plan.on(device, sums[0].values.dtype)
     row = torch.as_tensor(plan.group * sums[0].weight.shape[1] + plan.item, device=device)
-    weight = torch.as_tensor(plan.weight, device=device, dtype=sums[0].values.dtype)
+    weight = None
+    if (plan.weight != 1).any():
+        weight = torch.as_tensor(plan.weight, device=device, dtype=sums[0].values.dtype)
     first_bad = torch.full((), len(plan), device=device)
     done = 0
     go_on = True
@@ -228,9 +250,10 @@ def run(
                 with sub_batch.timed(len(passes), device):
                     gradients, scores = scored.gradient(inputs(passes, item[part], place[part]), item[part])
                     # Nothing is added before everything is there: memory that runs out must not leave a half.
-                    weighted = [each.weigh(gradients[each.stage], weight[part]) for each in sums]
-                    for each, share in zip(sums, weighted, strict=True):
-                        each.add(share, row[part])
+                    share = None if weight is None else weight[part]
+                    weighted = [each.weigh(gradients[each.stage], share) for each in sums]
+                    for each, gradient in zip(sums, weighted, strict=True):
+                        each.add(gradient, row[part])
             except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
                 sub_batch.shrink(len(passes), error)
                 continue
@@ -262,12 +285,17 @@ def run(
 _MOST_SAMPLES = 2**22
 
 
+#: "auto" tries this size whatever the smaller ones took.
+_LEAST_TRIED = 4
+
+
 @dataclass(slots=True, eq=False)
 class SubBatch:
     """How many passes to run at once: a fixed number, or what turns out fastest.
 
-    "auto" starts with one pass and doubles, up to `most`, while the time per pass falls. On two cores and
-    EfficientNet-Lite0 the fastest is four: larger ones no longer fit the caches. It halves when memory runs out.
+    "auto" starts with one pass and doubles, up to `most`, while the time per pass falls, and up to four in any case: a
+    lucky first time must not end the search. On two cores and EfficientNet-Lite0 four are the fastest: more no longer
+    fit the caches. It halves when memory runs out.
     """
 
     size: int = 1
@@ -299,11 +327,13 @@ class SubBatch:
         self.tries[self.size] = self.tries.get(self.size, 0) + 1
         self.best[self.size] = min(self.best.get(self.size, seconds), seconds)
         least = min((each for size, each in self.best.items() if size < self.size), default=math.inf)
-        if self.best[self.size] < 0.97 * least and (self.size > 1 or self.tries[1] > 1):  # the very first warms up
-            self.settled = 2 * self.size > self.most
-            self.size *= 1 if self.settled else 2
-        elif self.size > 1 and self.tries[self.size] >= 3:  # thrice no faster: not the machine's fault
-            self.size = min(size for size, each in self.best.items() if each <= 1.03 * least)
+        faster = self.best[self.size] < 0.97 * least and (self.size > 1 or self.tries[1] > 1)  # the very first warms up
+        if not faster and self.tries[self.size] < 3:  # thrice no faster: not the machine's fault
+            return
+        if (faster or self.size < _LEAST_TRIED) and 2 * self.size <= self.most:
+            self.size *= 2
+        else:
+            self.size = min(size for size, each in self.best.items() if each <= 1.03 * min(self.best.values()))
             self.settled = True
 
     def shrink(self, count: int, error: BaseException) -> None:

@@ -76,7 +76,9 @@ class NoisyCopies:
                 copies[row].normal_(generator=torch.Generator(copies.device).manual_seed(seed))
             drawn.setdefault(seed, row)
         deviation = self.deviation[item].reshape(-1, *[1] * (copies.ndim - 1))
-        return copies.mul_(deviation).add_(self.signal.index_select(0, item))  # several times as fast as `[item]`
+        # One item is broadcast; of several, `index_select` is several times as fast as `[item]`.
+        signal = self.signal if len(self.signal) == 1 else self.signal.index_select(0, item)
+        return torch.addcmul(signal, copies, deviation, out=copies)
 
     def plan(self, first: NDArray[np.int64], last: NDArray[np.int64], groups: int) -> Plan:
         """Plan copies `first[i]` … `last[i]` - 1 of every item i, copy by copy; copy c goes to group c mod `groups`."""

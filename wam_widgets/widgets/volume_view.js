@@ -22,8 +22,8 @@ import { axesOf, sliceOf, strongestAlong, unpackVolume } from "./shared/volumes.
 const AT_REST = 448;
 const MOVING = 192;
 
-/** Steps of a line of sight per voxel: at rest, and while it moves. */
-const PACE = 0.7;
+/** Voxels per step along a line of sight: at rest, and while it moves. */
+const PACE = 0.8;
 const FAST_PACE = 1.2;
 
 /** Milliseconds after which a picture that moved is drawn as one at rest. */
