@@ -9,6 +9,7 @@ import operator
 from collections.abc import Iterable
 from importlib import import_module
 from types import ModuleType
+from typing import Any
 
 
 def nearest(name: object, known: Iterable[str]) -> str:
@@ -18,6 +19,25 @@ def nearest(name: object, known: Iterable[str]) -> str:
     matches = matches or [each for each in names if "".join(word[:1] for word in each.split("_")) == given.lower()]
     matches = matches or difflib.get_close_matches(given.lower(), names, n=1)
     return f" Did you mean {matches[0]!r}?" if matches else ""
+
+
+def require_one_of(name: str, value: Any, known: Iterable[Any]) -> Any:
+    """Return `value`, of the argument `name`, if it is one of the known words; raise a ValueError with the nearest."""
+    if value not in (words := list(known)):
+        raise ValueError(
+            f"`{name}` must be one of {', '.join(map(repr, words))}; got {value!r}.{nearest(value, words)}"
+        )
+    return value
+
+
+def require_count(name: str, value: object, example: int, *, at_least: int = 1) -> int:
+    """Return `value`, of the argument `name`, as an int if it is a whole number that is large enough."""
+    count = whole_number(value)
+    if count is None or count < at_least:
+        raise ValueError(
+            f"`{name}` must be a whole number of at least {at_least}; got {value!r}. Pass e.g. `{name}={example}`."
+        )
+    return count
 
 
 def whole_number(value: object) -> int | None:

@@ -281,8 +281,8 @@ def test_it_can_begin_at_any_frequency(axis: Any, lowest: float) -> None:
     [
         ({"axis": "mels"}, r"`axis` must be one of 'linear', 'log', 'mel'; got 'mels'\. Did you mean 'mel'\?"),
         ({"pool": "max"}, r"`pool` must be one of 'peak', 'mean'; got 'max'"),
-        ({"rows": 0}, r"`rows` must be a whole number from 1; got 0\. Pass e\.g\. `rows=128`"),
-        ({"columns": 2.5}, r"`columns` must be a whole number from 1; got 2\.5"),
+        ({"rows": 0}, r"`rows` must be a whole number of at least 1; got 0\. Pass e\.g\. `rows=128`"),
+        ({"columns": 2.5}, r"`columns` must be a whole number of at least 1; got 2\.5"),
         (
             {"lowest": 0.0},
             r"`lowest` must be a frequency above 0 and below 8000 Hz.*got 0\.0\. Pass e\.g\. `lowest=250`",

@@ -13,7 +13,7 @@ from typing import TypeGuard
 import torch
 from torch import Tensor
 
-from wam_widgets.checks import finite_number, nearest, whole_number
+from wam_widgets.checks import finite_number, whole_number
 from wam_widgets.transform import Grid
 
 from .averages import MOST_GROUPS, Budget
@@ -55,14 +55,6 @@ def require_front_end(front_end: object, method: str) -> None:
             "`front_end` belongs to method 'smoothgrad' or 'saliency': a line in the signal is a curve behind it, "
             "along which contributions are no gradient times a difference; got method 'integrated_gradients'. Pass "
             "`torch.nn.Sequential(front_end, model)` as the model, for contributions of the signal."
-        )
-
-
-def require_one_of(name: str, value: object, known: tuple[str, ...]) -> None:
-    """Raise unless `value` is one of the known words; give the nearest."""
-    if value not in known:
-        raise ValueError(
-            f"`{name}` must be one of {', '.join(map(repr, known))}; got {value!r}.{nearest(value, known)}"
         )
 
 

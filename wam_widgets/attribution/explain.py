@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from wam_widgets.checks import require_one_of
 from wam_widgets.transform import Grid
 from wam_widgets.transform.grid import dimensions, require_signal
 from wam_widgets.transform.wavelet import Mode, deepest_level, find_wavelet, require_level, require_mode
@@ -30,7 +31,6 @@ from .arguments import (
     require_labels,
     require_model,
     require_noise,
-    require_one_of,
     require_precision,
     require_progress,
     require_seeds,

@@ -285,7 +285,7 @@ def run(
 _MOST_SAMPLES = 2**22
 
 
-#: "auto" tries this size whatever the smaller ones took.
+#: Up to this size "auto" goes on though a size seems a little slower than the one before.
 _LEAST_TRIED = 4
 
 
@@ -293,9 +293,9 @@ _LEAST_TRIED = 4
 class SubBatch:
     """How many passes to run at once: a fixed number, or what turns out fastest.
 
-    "auto" starts with one pass and doubles, up to `most`, while the time per pass falls, and up to four in any case: a
-    lucky first time must not end the search. On two cores and EfficientNet-Lite0 four are the fastest: more no longer
-    fit the caches. It halves when memory runs out.
+    "auto" starts with one pass and doubles, up to `most`, while the time per pass falls, and up to four if it doesn't
+    rise much: a lucky first time must not end the search. On two cores and EfficientNet-Lite0 four are the fastest:
+    more no longer fit the caches. It halves when memory runs out.
     """
 
     size: int = 1
@@ -324,13 +324,15 @@ class SubBatch:
             self._learn((time.perf_counter() - start) / count)
 
     def _learn(self, seconds: float) -> None:
+        """Take note of the seconds per pass that the present size took."""
         self.tries[self.size] = self.tries.get(self.size, 0) + 1
         self.best[self.size] = min(self.best.get(self.size, seconds), seconds)
         least = min((each for size, each in self.best.items() if size < self.size), default=math.inf)
         faster = self.best[self.size] < 0.97 * least and (self.size > 1 or self.tries[1] > 1)  # the very first warms up
         if not faster and self.tries[self.size] < 3:  # thrice no faster: not the machine's fault
             return
-        if (faster or self.size < _LEAST_TRIED) and 2 * self.size <= self.most:
+        near = self.size < _LEAST_TRIED and self.best[self.size] < 1.25 * least
+        if (faster or near) and 2 * self.size <= self.most:
             self.size *= 2
         else:
             self.size = min(size for size, each in self.best.items() if each <= 1.03 * min(self.best.values()))
@@ -358,11 +360,14 @@ class SubBatch:
 _FOUND: weakref.WeakKeyDictionary[Any, dict[tuple[Any, ...], SubBatch]] = weakref.WeakKeyDictionary()
 
 
-def sub_batch_for(model: Model, signal: Tensor, precision: torch.dtype | None, batch_size: int | str) -> SubBatch:
+def sub_batch_for(
+    model: Model, signal: Tensor, precision: torch.dtype | None, batch_size: int | str, *, forward_only: bool = False
+) -> SubBatch:
     """Return the sub-batch for a call: a fixed one, or the one remembered for this model, shape and device."""
     if batch_size != "auto":
         return SubBatch(int(batch_size), fixed=True)
-    key = (tuple(signal.shape[1:]), signal.dtype, str(signal.device), precision, torch.get_num_threads())
+    shape, device = tuple(signal.shape[1:]), str(signal.device)
+    key = (shape, signal.dtype, device, precision, torch.get_num_threads(), forward_only)
     new = SubBatch(most=float(max(1, _MOST_SAMPLES // signal[0].numel())) if signal.device.type == "cpu" else math.inf)
     try:
         return _FOUND.setdefault(model, {}).setdefault(key, new)

@@ -15,7 +15,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from wam_widgets.attribution import Explanation
-from wam_widgets.checks import finite_number, nearest, whole_number
+from wam_widgets.checks import finite_number, require_one_of, whole_number
 from wam_widgets.transform import Coefficients, LogMel
 
 from .mixtures import Mixture, energy, si_sdr_of
@@ -170,8 +170,8 @@ class SeparationReport:
         self, method: str, measure: Measure = "corruption_left", *, kept: float | None = None
     ) -> NDArray[np.float64]:
         """Return a measure of every item, shape (item,); arguments as of `interval`."""
-        _require_known("method", method, self.methods)
-        _require_known("measure", measure, get_args(Measure))
+        require_one_of("method", method, self.methods)
+        require_one_of("measure", measure, get_args(Measure))
         fraction = self.kept[0] if kept is None else kept
         if fraction not in self.kept:
             raise ValueError(f"`kept` must be one of {self.kept}; got {kept!r}. Pass e.g. `kept={self.kept[0]}`.")
@@ -180,7 +180,7 @@ class SeparationReport:
 
     def random(self, method: str) -> str:
         """Return the name of the random control in the domain of a method."""
-        _require_known("method", method, self.methods)
+        require_one_of("method", method, self.methods)
         return _control_name("random", self.domains[self.methods.index(method)])
 
     def rows(self, *, kept: float | None = None) -> list[dict[str, Any]]:
@@ -508,10 +508,3 @@ def _require_families(families: Sequence[Any] | None, mixture: object) -> tuple[
             f"Add items of other recordings."
         )
     return names
-
-
-def _require_known(name: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise ValueError(
-            f"`{name}` must be one of {', '.join(map(repr, known))}; got {value!r}.{nearest(value, known)}"
-        )

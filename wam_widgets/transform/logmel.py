@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from wam_widgets.checks import finite_number, nearest, whole_number
+from wam_widgets.checks import finite_number, require_count, require_one_of
 
 from .coefficients import full_precision
 from .grid import Grid, require_signal
@@ -174,18 +174,18 @@ class LogMel(torch.nn.Module):
     ) -> None:
         super().__init__()
         self.sample_rate = _require_positive("sample_rate", sample_rate, "16_000")
-        self.n_fft = _require_count("n_fft", n_fft, 1024, at_least=2)
-        self.hop_length = _require_count("hop_length", hop_length, 512)
-        self.n_mels = _require_count("n_mels", n_mels, 128)
-        self.win_length = self.n_fft if win_length is None else _require_count("win_length", win_length, self.n_fft)
+        self.n_fft = require_count("n_fft", n_fft, 1024, at_least=2)
+        self.hop_length = require_count("hop_length", hop_length, 512)
+        self.n_mels = require_count("n_mels", n_mels, 128)
+        self.win_length = self.n_fft if win_length is None else require_count("win_length", win_length, self.n_fft)
         if self.win_length > self.n_fft:
             raise ValueError(
                 f"`win_length` must be at most `n_fft`, {self.n_fft}; got {win_length}. Pass `n_fft={win_length}`."
             )
         self.fmin, self.fmax = _require_range(fmin, fmax, self.sample_rate)
-        self.scale: MelScale = _require_word("scale", scale, get_args(MelScale))
-        self.norm: Literal["slaney"] | None = None if norm is None else _require_word("norm", norm, ("slaney",))
-        self.pad_mode: Padding = _require_word("pad_mode", pad_mode, get_args(Padding))
+        self.scale: MelScale = require_one_of("scale", scale, get_args(MelScale))
+        self.norm: Literal["slaney"] | None = None if norm is None else require_one_of("norm", norm, ("slaney",))
+        self.pad_mode: Padding = require_one_of("pad_mode", pad_mode, get_args(Padding))
         self.amin = _require_positive("amin", amin, "1e-10")
         self.ref = ref if ref == "max" else _require_positive("ref", ref, "1.0, or 'max'")
         self.top_db = finite_number(top_db)
@@ -308,15 +308,6 @@ def _require_positive(name: str, value: object, example: str) -> float:
     return number
 
 
-def _require_count(name: str, value: object, example: int, *, at_least: int = 1) -> int:
-    count = whole_number(value)
-    if count is None or count < at_least:
-        raise ValueError(
-            f"`{name}` must be a whole number of at least {at_least}; got {value!r}. Pass e.g. `{name}={example}`."
-        )
-    return count
-
-
 def _require_range(fmin: object, fmax: object, rate: float) -> tuple[float, float]:
     low, high = finite_number(fmin), rate / 2 if fmax is None else finite_number(fmax)
     if low is None or high is None or not 0 <= low < high <= rate / 2:
@@ -325,9 +316,3 @@ def _require_range(fmin: object, fmax: object, rate: float) -> tuple[float, floa
             f"got {fmin!r} and {fmax!r}. Pass e.g. `fmin=0.0, fmax=None`."
         )
     return low, high
-
-
-def _require_word(name: str, value: Any, known: tuple[Any, ...]) -> Any:
-    if value not in known:
-        raise ValueError(f"`{name}` must be {' or '.join(map(repr, known))}; got {value!r}.{nearest(value, known)}")
-    return value

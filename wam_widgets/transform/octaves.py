@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wam_widgets.checks import nearest, whole_number
+from wam_widgets.checks import require_count, require_one_of
 
 from .coefficients import Coefficients
 from .geometry import cells
@@ -285,15 +285,15 @@ def draw_tiles(
             f"A map of time and frequency needs the coefficients of one sound, with values; got {magnitudes!r}"
             f"{' without values' if band.is_meta else ''}. Pass e.g. `decompose(sound[:1], …).map(torch.abs)`."
         )
-    _require_word("axis", axis, get_args(Axis))
-    _require_word("pool", pool, get_args(Pool))
+    require_one_of("axis", axis, get_args(Axis))
+    require_one_of("pool", pool, get_args(Pool))
     (samples,) = magnitudes.size
     level = 0 if magnitudes.wavelet is None else magnitudes.level
     begin = _require_lowest(lowest, axis, rate, level)
     if rows is None:
         rows = max(1, round(_ROWS_PER_OCTAVE * math.log2(rate / 2 / begin))) if axis == "log" else _ROWS
-    wanted_rows = _require_count("rows", rows, _ROWS)
-    wanted_columns = _require_count("columns", min(samples, _COLUMNS) if columns is None else columns, 512)
+    wanted_rows = require_count("rows", rows, _ROWS)
+    wanted_columns = require_count("columns", min(samples, _COLUMNS) if columns is None else columns, 512)
 
     if wanted_rows * wanted_columns > _MOST_CELLS:
         raise ValueError(
@@ -348,20 +348,6 @@ def _pooled(
     # `reduceat` takes from each index to the next: every second one is what lies between two cells.
     padded = np.concatenate([values, values[-1:]])
     return np.maximum.reduceat(padded, np.stack([first, end + 1], axis=1).ravel(), axis=0)[::2]
-
-
-def _require_word(name: str, value: object, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise ValueError(
-            f"`{name}` must be one of {', '.join(map(repr, known))}; got {value!r}.{nearest(value, known)}"
-        )
-
-
-def _require_count(name: str, value: object, example: int) -> int:
-    count = whole_number(value)
-    if count is None or count < 1:
-        raise ValueError(f"`{name}` must be a whole number from 1; got {value!r}. Pass e.g. `{name}={example}`.")
-    return count
 
 
 def _require_lowest(lowest: float | None, axis: Axis, rate: float, level: int) -> float:
