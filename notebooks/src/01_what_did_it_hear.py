@@ -222,4 +222,4 @@ say(faint)
 # ## You can now
 #
 # mix a sound from the octaves that mattered, tell what a network is sensitive to from what made its answer, and
-# compare an explanation with controls. **Next:** the [README](../README.md) lists when not to trust a picture.
+# compare an explanation with controls. **Next:** [what makes an armchair a chair?](02_what_makes_it_a_chair.ipynb)
