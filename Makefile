@@ -16,7 +16,7 @@ TYPESCRIPT := .ci/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo chromium test check bench train-audio train-volumes sound-experiments volume-experiments screenshots lessons lab clean constraints
+.PHONY: help setup demo chromium test check bench train-audio train-volumes train-digits sound-experiments volume-experiments screenshots lessons lab clean constraints
 
 define require-python
 $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -78,6 +78,9 @@ train-audio: setup ## train the sample models of sound anew, from tests/data
 
 train-volumes: setup ## train the sample models of volumes anew, from tests/data
 	@$(BIN)/python -m tests.training.volumes
+
+train-digits: setup ## train the sample models of pictures of digits anew, from tests/data: one of them against attacks
+	@$(BIN)/python -m tests.training.digits
 
 sound-experiments: setup ## overlap and noise: what explanations of sound keep of either part (bench/sound.csv)
 	@$(BIN)/python -m tests.experiments.sound

@@ -1,18 +1,20 @@
 """That the sample models can be trained anew: a few steps on made-up signals, and the pieces of it."""
 
+import json
 from pathlib import Path
 
 import pytest
 import safetensors.torch
 import torch
 
+import tests.training.digits as of_digits
 import tests.training.volumes as of_volumes
-from tests.training import audio
+from tests.training import audio, voxels
 from tests.training.audio import Recipe, augmented, masked, train
 from tests.training.clips import Clips
 from tests.training.common import Plan, judge
 from tests.training.voxels import Voxels
-from wam_widgets.samples import SoundNet, VoxelFormer, VoxelNet
+from wam_widgets.samples import DigitNet, SoundNet, VoxelFormer, VoxelNet, digit_model, digits, front_view
 
 QUIET = Recipe(speed=0, shift=0, gain=(0, 0), noise=(-400, -400), masking=0)
 
@@ -181,3 +183,64 @@ def test_the_command_writes_what_is_known_of_volumes(
     about = (tmp_path / "former_model.json").read_text("utf-8")
     assert '"shipped_seed": 3' in about
     assert '"size": 16' in about
+
+
+# -------------------------------------------------------------------------------------------------- pictures of digits
+
+
+def pictures_of(shapes: Voxels) -> Voxels:
+    return shapes._replace(signals=front_view(shapes.signals))
+
+
+@pytest.mark.parametrize("radius", [0.0, 0.1])
+def test_a_few_steps_tell_balls_from_bars_from_the_front_and_twice_alike(balls_and_bars: Voxels, radius: float) -> None:
+    recipe = of_digits.Recipe(epochs=6, batch=8, radius=radius, steps=2)
+    before = torch.get_rng_state()
+    first, second = (of_digits.train(balls_and_bars, 0, recipe) for _ in range(2))
+    assert torch.get_rng_state().equal(before)
+    assert judge(first, pictures_of(balls_and_bars)).accuracy > 0.9
+    for one, other in zip(first.state_dict().values(), second.state_dict().values(), strict=True):
+        assert one.equal(other)
+
+
+def test_an_attack_on_a_linear_model_goes_as_far_as_it_may_against_the_weights() -> None:
+    weights = torch.tensor([1.0, -2.0, 3.0, 0.0])
+    linear = torch.nn.Linear(4, 2, bias=False)
+    with torch.no_grad():
+        linear.weight.copy_(torch.stack([weights, torch.zeros(4)]))
+    model = torch.nn.Sequential(torch.nn.Flatten(), linear)
+    picture = torch.tensor([0.5, 0.5, 0.05, 0.5]).reshape(1, 1, 2, 2)
+    changed = of_digits.attacked(model, picture, torch.tensor([0]), 0.1, steps=5)
+    # Down where the weight of the class is positive, up where negative, where it is zero not at all; not below 0.
+    torch.testing.assert_close(changed.flatten(), torch.tensor([0.4, 0.6, 0.0, 0.5]))
+
+
+def test_an_attack_leaves_the_model_and_the_pictures_as_they_were() -> None:
+    model = digit_model().train()
+    signals = torch.cat([digit.signal for digit in digits().values()])
+    before, state = signals.clone(), {name: each.clone() for name, each in model.state_dict().items()}
+    changed = of_digits.attacked(model, signals, torch.arange(10), 0.1, steps=3, start=0.05)
+    assert model.training
+    assert signals.equal(before)
+    assert all(each.equal(state[name]) for name, each in model.state_dict().items())
+    assert (changed - signals).abs().max() <= 0.1 + 1e-6
+    assert 0 <= changed.min() <= changed.max() <= 1
+    assert not changed.requires_grad
+
+
+def test_the_command_writes_accuracies_without_and_with_attacks(
+    balls_and_bars: Voxels, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(voxels, "read", lambda collection, split: balls_and_bars)
+    plan = Plan(
+        "robust_digit_model", "digits", of_digits.Recipe(epochs=1, batch=16, radius=0.1, steps=1), (3, 4), "made up"
+    )
+    runs = [of_digits.run(plan, seed) for seed in plan.seeds]
+    of_digits.write(plan, runs, tmp_path)
+    weights = safetensors.torch.load_file(tmp_path / "robust_digit_model.safetensors")
+    DigitNet(balls_and_bars.labels).network.load_state_dict(weights, strict=True)
+    about = json.loads((tmp_path / "robust_digit_model.json").read_text("utf-8"))
+    assert (about["shipped_seed"], about["size"], about["recipe"]["radius"]) == (3, 16, 0.1)
+    for run in about["runs"]:
+        assert set(run) == {"seed", "train", "test", "attacked"}
+        assert set(run["attacked"]) == {str(radius) for radius in of_digits.RADII}

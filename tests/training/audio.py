@@ -64,7 +64,7 @@ def run(plan: Plan[Recipe], seed: int) -> Run:
 def train(clips: Clips, seed: int, recipe: Recipe) -> SoundNet:
     """Return a model after the last epoch, in evaluation mode."""
 
-    def logits(model: SoundNet, signals: Tensor, chance: Generator) -> Tensor:
+    def logits(model: SoundNet, signals: Tensor, targets: Tensor, chance: Generator) -> Tensor:
         spectrogram = model.front_end(augmented(signals, chance, recipe))
         found: Tensor = model.network(masked(spectrogram, chance, recipe.masking))
         return found

@@ -84,11 +84,11 @@ def fit(
     items: Labelled,
     seed: int,
     recipe: Recipe,
-    logits: Callable[[Model, Tensor, Generator], Tensor],
+    logits: Callable[[Model, Tensor, Tensor, Generator], Tensor],
 ) -> Model:
     """Return a model after the last epoch, in evaluation mode.
 
-    `logits` is what the model says of signals, changed by chance as the recipe says.
+    `logits` is what the model says of signals of these targets, changed by chance as the recipe says.
     """
     chance = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):  # initial weights and dropout draw from torch's own
@@ -103,8 +103,9 @@ def fit(
         for _ in range(recipe.epochs):
             order = torch.randperm(len(items.targets), generator=chance)
             for chosen in order.split(recipe.batch)[:steps]:
-                found = logits(model, items.signals[chosen], chance)
-                loss = cross_entropy(found, items.targets[chosen], importance, label_smoothing=recipe.smoothing)
+                targets = items.targets[chosen]
+                found = logits(model, items.signals[chosen], targets, chance)
+                loss = cross_entropy(found, targets, importance, label_smoothing=recipe.smoothing)
                 optimiser.zero_grad()
                 loss.backward()
                 optimiser.step()

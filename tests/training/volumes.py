@@ -73,7 +73,7 @@ def train(network: type[VoxelNet | VoxelFormer], voxels: Voxels, seed: int, reci
         voxels,
         seed,
         recipe,
-        lambda model, signals, chance: model(augmented(signals, chance, recipe)),
+        lambda model, signals, targets, chance: model(augmented(signals, chance, recipe)),
     )
 
 

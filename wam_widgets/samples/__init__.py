@@ -6,6 +6,8 @@ module of data and one per network, and a function here for each.
 """
 
 from wam_widgets.samples.crepe import CrepeTiny, pitch_model
+from wam_widgets.samples.digitnet import DigitNet, digit_model, robust_digit_model
+from wam_widgets.samples.digits import digits, front_view
 from wam_widgets.samples.efficientnet import EfficientNetLite0, image_model
 from wam_widgets.samples.former import VoxelFormer, former_model
 from wam_widgets.samples.images import images
@@ -18,6 +20,7 @@ from wam_widgets.samples.voxelnet import VoxelNet, furniture_model, volume_model
 
 __all__ = [
     "CrepeTiny",
+    "DigitNet",
     "EfficientNetLite0",
     "Sample",
     "SoundNet",
@@ -26,7 +29,10 @@ __all__ = [
     "audio",
     "audio_model",
     "brain",
+    "digit_model",
+    "digits",
     "former_model",
+    "front_view",
     "furniture",
     "furniture_model",
     "image_model",
@@ -35,6 +41,7 @@ __all__ = [
     "instruments",
     "pitch_model",
     "record",
+    "robust_digit_model",
     "volume_model",
     "volumes",
 ]

@@ -14,7 +14,15 @@ from wam_widgets.checks import nearest
 
 __all__ = ["data", "record", "trained"]
 
-_TRAINED = ("audio_model", "instrument_model", "volume_model", "furniture_model", "former_model")
+_TRAINED = (
+    "audio_model",
+    "instrument_model",
+    "digit_model",
+    "robust_digit_model",
+    "volume_model",
+    "furniture_model",
+    "former_model",
+)
 
 _Model = TypeVar("_Model", bound=nn.Module)
 
@@ -25,7 +33,8 @@ def record(model: str) -> dict[str, Any]:
     Parameters
     ----------
     model
-        "audio_model" or "instrument_model" for sound; "volume_model", "former_model" or "furniture_model" for volumes.
+        "audio_model" or "instrument_model" for sound; "digit_model" or "robust_digit_model" for pictures of digits;
+        "volume_model", "former_model" or "furniture_model" for volumes.
 
     Returns
     -------
