@@ -13,7 +13,12 @@ from .attribution import gradcam as gradcam
 from .attribution import load as load
 from .attribution import time_frequency_map as time_frequency_map
 from .evaluation import add_noise as add_noise
+from .evaluation import benchmark as benchmark
+from .evaluation import deletion as deletion
+from .evaluation import evaluate as evaluate
+from .evaluation import insertion as insertion
 from .evaluation import overlap as overlap
+from .evaluation import sanity_check as sanity_check
 from .evaluation import separation as separation
 from .evaluation import si_sdr as si_sdr
 from .export import export_html as export_html
@@ -30,6 +35,7 @@ from .transform import LogMel as LogMel
 from .transform import decompose as decompose
 from .transform import pull_back as pull_back
 from .transform import reconstruct as reconstruct
+from .widgets import CurveScrubber as CurveScrubber
 from .widgets import ImageExplorer as ImageExplorer
 from .widgets import ScaleSliders as ScaleSliders
 from .widgets import SpectrogramPlayer as SpectrogramPlayer

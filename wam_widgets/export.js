@@ -47,7 +47,7 @@ class PageModel {
     this.saves += 1;
     const found = this.shelf.find((each) => fits(each, this.state));
     if (!found || found._values === this.state._values) return;
-    const scales = found._signal.scales.length;
+    const scales = found._signal?.scales.length; // some views have none
     const perScale = ["weights", "gains"].filter((name) => name in this.state && this.state[name].length !== scales);
     this.update({ ...found, ...Object.fromEntries(perScale.map((name) => [name, Array(scales).fill(1)])) });
   }

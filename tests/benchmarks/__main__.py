@@ -14,8 +14,10 @@ PARTS = {
     "speed": "Speed: ResNet-18-like, 224 x 224, 25 passes per image",
     "sound": "Sound: 5 s at 44.1 kHz, 25 passes; and Integrated Gradients of the sample events from silence",
     "volumes": "Volumes: 32 x 32 x 32, 25 passes; and the pull-back beside autograd through ptwt.waverec3",
+    "faithfulness": "Faithfulness: curves of 64 steps beside bare forward passes, Grad-CAM beside a full pass",
     "view": "View: another wavelet of the same passes",
     "view_live": "Live view: from a slider, a choice or a cell to pixels, in a page and in JupyterLab",
+    "datasets": "Data sets: two workers beside one; the memory of a long run",
     "quality": "Quality: EfficientNet-Lite0 and the sample cat",
 }
 

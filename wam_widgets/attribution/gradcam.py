@@ -65,10 +65,8 @@ def gradcam(
         )
     with undisturbed(model, signal.device), torch.enable_grad():
         inputs = signal.clone()  # outside inference mode, unlike a caller's tensor
-        columns = columns_of(model(inputs)).detach()
-        column = columns.argmax(1) if wanted is None else require_classes(wanted.to(signal.device), columns.shape[1])
-        method = LayerGradCam(lambda inputs: columns_of(model(inputs)), layer)
-        coarse = method.attribute(inputs.requires_grad_(), column, relu_attributions=True).detach()
+        method = LayerGradCam(lambda inputs: _scores(columns_of(model(inputs)), wanted), layer)
+        coarse = method.attribute(inputs.requires_grad_(), relu_attributions=True).detach()
     if coarse.ndim != signal.ndim:
         raise ValueError(
             f"`layer` must keep the signal's {signal.ndim - 2} spatial axes; its output has shape "
@@ -76,3 +74,9 @@ def gradcam(
         )
     interpolation = ("linear", "bilinear", "trilinear")[signal.ndim - 3]
     return torch.nn.functional.interpolate(coarse, signal.shape[2:], mode=interpolation, align_corners=False)[:, 0]
+
+
+def _scores(columns: Tensor, wanted: Tensor | None) -> Tensor:
+    """Return the column that was asked for, or the largest, shape (item,): one forward pass finds and explains it."""
+    found = columns.argmax(1) if wanted is None else require_classes(wanted.to(columns.device), columns.shape[1])
+    return columns.gather(1, found[:, None])[:, 0]

@@ -1,19 +1,49 @@
-"""Is an explanation true? What of a mixture it keeps, where in a shape it lies, and how sure that is."""
+"""Is an explanation true? What the model says without it, what of a mixture it keeps, and how sure that is."""
 
+from .benchmark import BenchmarkReport, benchmark
+from .curves import deletion, frames, insertion
+from .explainer import Explainer, standard_methods
+from .faithfulness import FaithfulnessReport, evaluate
 from .mixtures import Mixture, add_noise, overlap, si_sdr
+from .pairs import Pairs, both_recognised, draw_pairs, mixed, side_by_side
+from .profile import ScaleProfile, scale_profile
+from .protocols import PROTOCOLS, Protocol
+from .sanity import SanityReport, sanity_check
 from .separation import SeparationReport, separation
 from .statistics import Interval, cluster_interval
 from .surface import distance_to_surface, mean_at
+from .tracing import Curve
 
 __all__ = [
+    "PROTOCOLS",
+    "BenchmarkReport",
+    "Curve",
+    "Explainer",
+    "FaithfulnessReport",
     "Interval",
     "Mixture",
+    "Pairs",
+    "Protocol",
+    "SanityReport",
+    "ScaleProfile",
     "SeparationReport",
     "add_noise",
+    "benchmark",
+    "both_recognised",
     "cluster_interval",
+    "deletion",
     "distance_to_surface",
+    "draw_pairs",
+    "evaluate",
+    "frames",
+    "insertion",
     "mean_at",
+    "mixed",
     "overlap",
+    "sanity_check",
+    "scale_profile",
     "separation",
     "si_sdr",
+    "side_by_side",
+    "standard_methods",
 ]

@@ -1,10 +1,10 @@
-"""How sure a mean is, where recordings come in families that are alike."""
+"""How sure a mean is, and a difference, where items come in clusters that are alike."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Hashable, Sequence
-from typing import Any, NamedTuple
+import math
+from collections.abc import Hashable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import scipy.stats
@@ -12,8 +12,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from wam_widgets.checks import finite_number, whole_number
 
-#: Resamples of the families; the ends of a 95 % interval then vary by about 1 % of its width from seed to seed.
+#: Resamples of the clusters; the width of a 95 % interval then varies by about 1 % from seed to seed.
 RESAMPLES = 9999
+
+#: With fewer clusters a report lists its items and shows neither an interval nor a test, see `enough_clusters`.
+FEWEST_CLUSTERS = 10
+
+#: Draws in one piece of work: what comes of them stays in the processor's cache.
+DRAWS = 2**17
+
+#: A resample's standard error is taken to be at least this fraction of that of the values.
+LEAST_ERROR = 0.1
 
 
 class Interval(NamedTuple):
@@ -24,6 +33,17 @@ class Interval(NamedTuple):
     high: float
 
 
+def enough_clusters(clusters: Sequence[Hashable]) -> bool:
+    """Tell whether there are clusters enough for a report to show intervals and tests: `FEWEST_CLUSTERS`.
+
+    Examples
+    --------
+    >>> enough_clusters(["dog", "cat", "owl"] * 100)
+    False
+    """
+    return len(set(clusters)) >= FEWEST_CLUSTERS
+
+
 def cluster_interval(
     values: ArrayLike,
     clusters: Sequence[Hashable],
@@ -32,11 +52,12 @@ def cluster_interval(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Interval:
-    """Return the mean of values that come in clusters, with a bootstrap interval over the clusters.
+    r"""Return the mean of values that come in clusters, with a studentised bootstrap interval over the clusters.
 
     Takes of one recording resemble each other, so that ten of them tell less than ten recordings. Whole clusters are
-    therefore drawn, with replacement, and the mean is taken over all values in those that were drawn: BCa,
-    bias-corrected and accelerated, by `scipy.stats.bootstrap`.
+    therefore drawn, with replacement. Of every draw it is noted how many standard errors its mean is away from the mean
+    of the values, and the interval reaches as many standard errors to both sides as `confidence` of the draws stay
+    within.
 
     Parameters
     ----------
@@ -54,8 +75,9 @@ def cluster_interval(
     Returns
     -------
     Interval
-        The mean over all values (not over clusters: a large one counts for more), and the interval's ends. Both are the
-        mean where all clusters have the same one.
+        The mean over all values (not over clusters: a large one counts for more), and the interval's ends, equally far
+        from it. They may lie beyond what is possible, below 0 for a share. Both are the mean where all clusters have
+        the same one.
 
     Raises
     ------
@@ -65,14 +87,27 @@ def cluster_interval(
 
     Notes
     -----
-    Few clusters make the interval too short. Of 1,000 simulations with clusters of one to nine values, whose means vary
-    as much as the values within, 95 % intervals held the true mean in 93 % with 50 clusters, in 91 % with 27 and with
-    20, in 86 % with 10 and in 80 % with 5.
+    Of 2,000 simulations each, 95 % intervals held the true mean as follows, in per cent. Clusters have 1 to 9 values
+    that correlate by 0.5; "50 in 15" are 50 values in 15 clusters of very unequal size. Scores are from -1 to 1, most of
+    them near 0; rare ones are 85 % near 0 and the rest anywhere up to 1.
+
+    TABLE
+
+    Few clusters with rare values are beyond any method: where none was drawn, nothing tells of them. Hence
+    `FEWEST_CLUSTERS` for reports.
+
+    The standard error is the jackknife's, which leaves out one cluster at a time. Within the draws it is the linear one,
+    :math:`\sqrt{G/(G-1) \sum_g (s_g - \bar x n_g)^2} / N` for G clusters of n values that sum to s, the same for
+    clusters of one size. An interval is never shorter than Student's with G - 1 degrees of freedom, and the error of a
+    draw is at least a tenth of that of the values: draws of almost equal clusters would else reach to infinity.
 
     References
     ----------
-    Efron, Better Bootstrap Confidence Intervals, JASA 82, 1987. Davison, Hinkley, Bootstrap Methods and their
-    Application, 1997, section 3.8 (whole clusters are drawn, without drawing again within).
+    Hall, On Symmetric Bootstrap Confidence Intervals, JRSS B 50, 1988. Davison, Hinkley, Bootstrap Methods and their
+    Application, 1997, sections 2.4 (studentised) and 3.8 (whole clusters are drawn, without drawing again within).
+    Cameron, Gelbach, Miller, Bootstrap-Based Improvements for Inference with Clustered Errors, Review of Economics and
+    Statistics 90, 2008. MacKinnon, Nielsen, Webb, Cluster-Robust Inference: A Guide to Empirical Practice, Journal of
+    Econometrics 232, 2023 (the jackknife where clusters are unequal).
 
     Examples
     --------
@@ -81,57 +116,176 @@ def cluster_interval(
     (0.25, True)
     """
     given = np.asarray(values, dtype=np.float64)
-    _require_values(given, clusters)
-    names = list(dict.fromkeys(clusters))
-    if len(names) < 2:
-        raise ValueError(
-            f"`clusters` must name at least 2 clusters, as an interval measures how they differ; got {len(names)}. Add "
-            f"recordings of other families."
-        )
-    level, draws, start = finite_number(confidence), whole_number(resamples), whole_number(seed)
+    sums, counts = _by_cluster("values", given, clusters)
+    level, draws, start = finite_number(confidence), *_require_draws(resamples, seed)
     if level is None or not 0 < level < 1:
         raise ValueError(f"`confidence` must be between 0 and 1; got {confidence!r}. Pass e.g. `confidence=0.95`.")
+    mean, size, total = float(given.mean()), len(sums), counts.sum()
+    if np.ptp(sums / counts) <= 1e-12 * np.abs(given).max():
+        return Interval(mean, mean, mean)
+    rest = sums - mean * counts
+    error = math.sqrt((size - 1) / size * np.sum((rest / (total - counts)) ** 2))
+    within = np.quantile(_distances(rest, counts, draws, start), level, method="weibull")
+    half = error * max(float(within), float(scipy.stats.t.ppf((1 + level) / 2, size - 1)))
+    return Interval(mean, mean - half, mean + half)
+
+
+def paired_test(
+    differences: ArrayLike, clusters: Sequence[Hashable], *, seed: int = 0, resamples: int = RESAMPLES
+) -> float:
+    """Return how often chance alone gives differences whose mean is as far from zero: a two-sided p-value.
+
+    If two methods are alike, their difference may as well have the other sign, and so may all differences of a cluster
+    together. The signs of whole clusters are flipped at random; the p-value is the share of flips whose mean is at
+    least as far from zero as the one found.
+
+    Parameters
+    ----------
+    differences : array_like, shape (item,)
+        One method's number minus another's, of the same item.
+    clusters : sequence
+        Which cluster each item belongs to, such as the family of its recording.
+    seed : int
+        Of the flips. NumPy's global generator is not touched.
+    resamples : int
+        How many flips. If there are no more than that many ways to flip (with 9999: up to 13 clusters), each is taken
+        once, and the p-value is exact.
+
+    Returns
+    -------
+    float
+        Above 0, at most 1; at least 2 / 2^G with G clusters: with 10 of them 0.002.
+
+    Raises
+    ------
+    ValueError
+        For differences that aren't finite, a cluster missing for some, fewer than 2 clusters, or options that can't be
+        right.
+
+    Notes
+    -----
+    TABLE
+
+    References
+    ----------
+    Fisher, The Design of Experiments, 1935, section 21. Canay, Santos, Shaikh, The Wild Bootstrap with a "Small" Number
+    of "Large" Clusters, Review of Economics and Statistics 103, 2021 (signs of whole clusters). Phipson, Smyth,
+    Permutation P-values Should Never Be Zero, 2010 (the flips that were drawn and the one found).
+
+    Examples
+    --------
+    >>> paired_test([0.1, 0.2, 0.2, 0.5], ["dog", "dog", "cat", "owl"])  # 2 of the 8 ways to flip 3 clusters
+    0.25
+    """
+    sums, _ = _by_cluster("differences", np.asarray(differences, dtype=np.float64), clusters)
+    flips, start = _require_draws(resamples, seed)
+    size, bound = len(sums), abs(sums.sum()) - 1e-12 * np.abs(sums).sum()  # what is equal but for rounding counts
+    ways = 2**size if 2**size <= flips else None
+    chance, extreme = np.random.default_rng(start), 0
+    for first, last in _pieces(ways or flips, size):
+        if ways:
+            flipped = np.arange(first, last)[:, None] >> np.arange(size) & 1
+        else:
+            flipped = chance.integers(2, size=(last - first, size), dtype=np.uint8)
+        extreme += int(np.count_nonzero(np.abs(sums.sum() - 2 * (flipped @ sums)) >= bound))
+    return extreme / ways if ways else (extreme + 1) / (flips + 1)
+
+
+def holm(p_values: ArrayLike) -> NDArray[np.float64]:
+    """Return p-values corrected for their number: reject those up to 0.05, and one false rejection has a chance of 5 %.
+
+    Holm's step-down procedure, which holds however the comparisons depend on each other and is never weaker than
+    Bonferroni's: the smallest of m is multiplied by m, the next by m - 1 and so on; none gets below a smaller one.
+
+    Parameters
+    ----------
+    p_values : array_like, shape (comparison,)
+        All comparisons among which one would be pointed out.
+
+    Returns
+    -------
+    ndarray, shape (comparison,)
+        In the order given, at most 1.
+
+    Raises
+    ------
+    ValueError
+        For what is no row of numbers from 0 to 1.
+
+    References
+    ----------
+    Holm, A Simple Sequentially Rejective Multiple Test Procedure, Scandinavian Journal of Statistics 6, 1979.
+
+    Examples
+    --------
+    >>> holm([0.01, 0.04, 0.03, 0.005]).round(3).tolist()
+    [0.03, 0.06, 0.06, 0.02]
+    """
+    given = np.asarray(p_values, dtype=np.float64)
+    if given.ndim != 1 or not ((given >= 0) & (given <= 1)).all():
+        raise ValueError(
+            f"`p_values` must be numbers from 0 to 1 in a row; got {p_values!r}. Leave out comparisons without a test, "
+            f"and pass e.g. `holm([0.01, 0.04])`."
+        )
+    order = np.argsort(given)
+    found = np.empty_like(given)
+    found[order] = np.minimum(np.maximum.accumulate(given[order] * np.arange(len(given), 0, -1)), 1)
+    return found
+
+
+def _distances(rest: NDArray[np.float64], counts: NDArray[np.float64], draws: int, seed: int) -> NDArray[np.float64]:
+    """Return by how many of its standard errors the mean of every draw of the clusters is away from that of the values.
+
+    `rest` is what the clusters' sums are more than the mean of all values would have them be.
+    """
+    size, chance = len(rest), np.random.default_rng(seed)
+    columns = np.stack([rest, counts, rest**2, rest * counts, counts**2], axis=1)
+    least = LEAST_ERROR * math.sqrt(np.sum(rest**2)) / counts.sum()
+    found = []
+    for first, last in _pieces(draws, size):
+        places = chance.integers(size, size=(last - first, size)) + size * np.arange(last - first)[:, None]
+        times = np.bincount(places.ravel(), minlength=places.size).reshape(places.shape)
+        off, total, squares, mixed, square_counts = (times.astype(np.float64) @ columns).T
+        off /= total
+        spread = np.sqrt(np.maximum(squares - 2 * off * mixed + off**2 * square_counts, 0)) / total
+        found.append(np.abs(off) / np.maximum(spread, least))
+    return np.concatenate(found) * math.sqrt((size - 1) / size)
+
+
+def _pieces(total: int, size: int) -> Iterator[tuple[int, int]]:
+    """Split `total` resamples of `size` clusters, so that one piece of them has about `DRAWS` draws."""
+    rows = max(1, DRAWS // size)
+    return ((first, min(first + rows, total)) for first in range(0, total, rows))
+
+
+def _by_cluster(
+    name: str, values: NDArray[np.float64], clusters: Sequence[Hashable]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the sum and the number of the values of every cluster, in the order in which they come."""
+    if values.ndim != 1 or len(values) != len(clusters) or not len(values):
+        raise ValueError(
+            f"`{name}` must be numbers in a row, and `clusters` name one for each; got {name} of shape {values.shape} "
+            f"and {len(clusters)} names. Pass e.g. `{name}=[0.1, 0.2], clusters=['dog', 'cat']`."
+        )
+    if not np.isfinite(values).all():
+        raise ValueError(
+            f"`{name}` must be finite; got {int((~np.isfinite(values)).sum())} NaN or inf of {len(values)}. Leave "
+            f"their items out of `{name}` and `clusters`."
+        )
+    numbers = {each: place for place, each in enumerate(dict.fromkeys(clusters))}
+    if len(numbers) < 2:
+        raise ValueError(
+            f"`clusters` must name at least 2 clusters, as what is measured is how they differ; got {len(numbers)}. "
+            f"Add items of other clusters, such as recordings of other families."
+        )
+    number = np.array([numbers[each] for each in clusters])
+    return np.bincount(number, values), np.bincount(number).astype(np.float64)
+
+
+def _require_draws(resamples: int, seed: int) -> tuple[int, int]:
+    draws, start = whole_number(resamples), whole_number(seed)
     if draws is None or draws < 1:
         raise ValueError(f"`resamples` must be a whole number from 1; got {resamples!r}. Pass e.g. `resamples=9999`.")
     if start is None or start < 0:
         raise ValueError(f"`seed` must be a whole number from 0; got {seed!r}. Pass e.g. `seed=0`.")
-    number = np.array([names.index(each) for each in clusters])
-    counts, sums = np.bincount(number).astype(np.float64), np.bincount(number, given)
-    mean = float(given.mean())
-    if np.ptp(sums / counts) <= 1e-12 * np.abs(given).max():
-        return Interval(mean, mean, mean)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # that BCa is undefined, which is answered below
-        found = scipy.stats.bootstrap(
-            (sums, counts),
-            _mean_of,
-            paired=True,
-            vectorized=True,
-            n_resamples=draws,
-            batch=draws,
-            confidence_level=level,
-            method="BCa",
-            random_state=np.random.default_rng(start),
-        )
-    low, high = map(float, found.confidence_interval)
-    if not np.isfinite([low, high]).all():  # all draws on one side of the mean: the plain percentiles are what is left
-        tails = [(1 - level) / 2, (1 + level) / 2]
-        low, high = map(float, np.quantile(found.bootstrap_distribution, tails))
-    return Interval(mean, low, high)
-
-
-def _mean_of(sums: NDArray[np.float64], counts: NDArray[np.float64], axis: int = -1) -> Any:
-    return sums.sum(axis=axis) / counts.sum(axis=axis)
-
-
-def _require_values(values: NDArray[np.float64], clusters: Sequence[Hashable]) -> None:
-    if values.ndim != 1 or len(values) != len(clusters) or not len(values):
-        raise ValueError(
-            f"`values` must be numbers in a row, and `clusters` name one for each; got values of shape {values.shape} "
-            f"and {len(clusters)} names. Pass e.g. `values=[0.1, 0.2], clusters=['dog', 'cat']`."
-        )
-    if not np.isfinite(values).all():
-        raise ValueError(
-            f"`values` must be finite; got {int((~np.isfinite(values)).sum())} NaN or inf of {len(values)}. Leave "
-            f"their items out of `values` and `clusters`."
-        )
+    return draws, start

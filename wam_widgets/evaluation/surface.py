@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
@@ -12,7 +13,8 @@ from torch import Tensor
 def distance_to_surface(shape: Bool[Tensor, "*space"]) -> NDArray[np.float64]:
     r"""Return how far every voxel's centre is from a shape's surface: above 0 outside, below 0 inside.
 
-    The surface lies half way between a voxel of the shape and a neighbour that is none.
+    The surface lies half way between a voxel of the shape and a neighbour that is none. Where the border of the volume
+    cuts a shape, it has no surface.
 
     Parameters
     ----------
@@ -26,6 +28,8 @@ def distance_to_surface(shape: Bool[Tensor, "*space"]) -> NDArray[np.float64]:
 
     Raises
     ------
+    TypeError
+        Unless the shape is a tensor of bool.
     ValueError
         If all or none is within the shape, so that it has no surface.
 
@@ -35,6 +39,11 @@ def distance_to_surface(shape: Bool[Tensor, "*space"]) -> NDArray[np.float64]:
     >>> distance_to_surface(torch.tensor([False, False, True, True, True, False])).tolist()
     [1.5, 0.5, -0.5, -1.5, -0.5, 0.5]
     """
+    if getattr(shape, "dtype", None) != torch.bool:
+        raise TypeError(
+            f"`shape` must be a tensor of bool; got {getattr(shape, 'dtype', type(shape).__name__)}. Pass e.g. "
+            f"`shape > 0.5`."
+        )
     within = shape.cpu().numpy()
     if within.all() or not within.any():
         raise ValueError(

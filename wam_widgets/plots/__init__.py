@@ -6,6 +6,7 @@ matplotlib changes, and they set their own colours and sizes, so that a style of
 """
 
 from .bars import scale_contributions, scale_shares, significance
+from .faithfulness import faithfulness_curves
 from .maps import heatmap, scale_maps
 from .mosaics import mosaic
 from .overview import glance, picture, plot
@@ -13,6 +14,7 @@ from .separation import separation_bars, separation_curves
 from .spectrograms import spectrogram
 
 __all__ = [
+    "faithfulness_curves",
     "glance",
     "heatmap",
     "mosaic",

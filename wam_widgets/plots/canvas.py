@@ -6,7 +6,7 @@ import io
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
@@ -33,6 +33,31 @@ TEXT: dict[str, Any] = {"color": INK, "parse_math": False, "usetex": False}
 
 #: Percentile of the magnitudes at which a colour scale ends: a few outliers would leave the rest dark.
 CLIP = 99.5
+
+
+class Look(NamedTuple):
+    """How the line of a method is drawn."""
+
+    colour: str
+    marker: str
+    line: Literal["-", ":", "--", "-."]
+
+
+#: Okabe and Ito's colours in the order of their contrast on white; markers and dashes tell them apart without colour.
+LOOKS = (
+    Look(BLUE, "o", "-"),
+    Look(ORANGE, "s", "-"),
+    Look("#009e73", "^", "-"),
+    Look("#cc79a7", "D", "-"),
+    Look("#8c6d00", "v", "-"),
+    Look("#56b4e9", "P", "-"),
+)
+#: Those of orders that no model had a part in.
+CONTROLS = {
+    "random": Look(FAINT, "x", ":"),
+    "magnitude": Look(FAINT, "+", "--"),
+    "oracle": Look(INK, ".", "-."),
+}
 
 
 class _Figure(Figure):

@@ -9,9 +9,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from wam_widgets.attribution import Explanation
+from wam_widgets.evaluation import FaithfulnessReport
 
 from .bars import bars_height, contribution_bars, has_significance, share_bars, significance_bars
 from .canvas import SIZE, TEXT, WIDTH, head, new_figure, png, title
+from .faithfulness import faithfulness_curves
 from .maps import draw_heat, draw_maps, heatmap, maps_height
 from .planes import array_of, planes_of
 from .spectrograms import spectrogram
@@ -19,21 +21,21 @@ from .words import Per, heading, require_item, what_is_explained
 
 
 def plot(
-    explanation: Explanation,
-    item: int = 0,
+    explanation: Explanation | FaithfulnessReport,
+    item: int | None = None,
     *,
     per: Per | None = None,
     rate: float = 0.05,
     confidence: float = 0.95,
 ) -> Figure:
-    """Draw an explanation: the input, where it matters, at which scales, and how sure that is.
+    """Draw an explanation: the input, where it matters, at which scales, and how sure that is. Or a report's curves.
 
     Parameters
     ----------
-    explanation : Explanation
-        From `explain`.
-    item : int
-        Which item of the batch.
+    explanation : Explanation or FaithfulnessReport
+        From `explain`; or from `evaluate`, which is drawn by `plots.faithfulness_curves`.
+    item : int, optional
+        Which item of the batch; by default the first, and of a report the mean of all.
     per : {"cell", "sample"}, optional
         As in `scale_maps`.
     rate : float
@@ -62,7 +64,9 @@ def plot(
     >>> figure = plot(explain(model, torch.rand(1, 1, 16, 16), level=2, samples=16, progress=False))
     >>> figure.savefig("explanation.pdf")  # doctest: +SKIP
     """
-    item = require_item(explanation, item)
+    if isinstance(explanation, FaithfulnessReport):
+        return faithfulness_curves(explanation, item=item)
+    item = require_item(explanation, 0 if item is None else item)
     plane = planes_of(explanation)[0]
     bars = [share_bars(explanation, item, confidence)]
     if has_significance(explanation):

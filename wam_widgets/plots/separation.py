@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple, get_args
+from typing import get_args
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,30 +15,22 @@ from wam_widgets.checks import nearest
 from wam_widgets.evaluation import SeparationReport
 from wam_widgets.evaluation.separation import Measure
 
-from .canvas import BLUE, FAINT, INK, ORANGE, SIZE, TEXT, WIDTH, clean, foot, head, new_figure, title
-from .words import number, percent, plain
-
-
-class _Look(NamedTuple):
-    colour: str
-    marker: str
-    line: Literal["-", ":", "--", "-."]
-
-
-#: Okabe and Ito's colours in the order of their contrast on white; markers and dashes tell them apart without colour.
-_LOOKS = (
-    _Look(BLUE, "o", "-"),
-    _Look(ORANGE, "s", "-"),
-    _Look("#009e73", "^", "-"),
-    _Look("#cc79a7", "D", "-"),
-    _Look("#8c6d00", "v", "-"),
-    _Look("#56b4e9", "P", "-"),
+from .canvas import (
+    BLUE,
+    CONTROLS,
+    FAINT,
+    LOOKS,
+    SIZE,
+    TEXT,
+    WIDTH,
+    Look,
+    clean,
+    foot,
+    head,
+    new_figure,
+    title,
 )
-_CONTROLS = {
-    "random": _Look(FAINT, "x", ":"),
-    "magnitude": _Look(FAINT, "+", "--"),
-    "oracle": _Look(INK, ".", "-."),
-}
+from .words import number, percent, plain
 
 _NAMES: dict[Measure, str] = {
     "corruption_left": "corruption left",
@@ -219,7 +211,7 @@ def separation_curves(
             panel.set_ylabel(f"{_NAMES[measure]} ({_UNITS[measure]})", fontsize=SIZE - 1, labelpad=2, **TEXT)
     handles = [
         Line2D([], [], color=look.colour, marker=look.marker, linestyle=look.line, markersize=4.5, label=plain(label))
-        for label, look in sorted(looks.items(), key=lambda each: each[1] not in _LOOKS)  # controls last
+        for label, look in sorted(looks.items(), key=lambda each: each[1] not in LOOKS)  # controls last
     ]
     legend = figure.legend(
         handles=handles,
@@ -247,14 +239,14 @@ def _label(report: SeparationReport, name: str) -> str:
     return name.removesuffix(f", {report.domains[report.methods.index(name)]}")
 
 
-def _looks(report: SeparationReport, methods: Sequence[str]) -> dict[str, _Look]:
+def _looks(report: SeparationReport, methods: Sequence[str]) -> dict[str, Look]:
     """Give every label its look, the same in all panels."""
-    looks: dict[str, _Look] = {}
+    looks: dict[str, Look] = {}
     for method in methods:
         control = report.controls[report.methods.index(method)]
-        explained = sum(look in _LOOKS for look in looks.values())
+        explained = sum(look in LOOKS for look in looks.values())
         if _label(report, method) not in looks:
-            looks[_label(report, method)] = _LOOKS[explained % len(_LOOKS)] if control is None else _CONTROLS[control]
+            looks[_label(report, method)] = LOOKS[explained % len(LOOKS)] if control is None else CONTROLS[control]
     return looks
 
 

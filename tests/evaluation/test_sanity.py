@@ -1,0 +1,123 @@
+"""What a randomised model must change, and what it can't."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.stats
+import torch
+
+import wam_widgets as wam
+from wam_widgets.evaluation.sanity import SanityReport, sanity_check
+from wam_widgets.samples import volume_model, volumes
+
+Maps = Any
+
+
+def saliency(model: torch.nn.Module, signal: torch.Tensor, target: Any) -> Maps:
+    return wam.explain(model, signal, target, method="saliency", progress=False)
+
+
+def magnitude(_model: torch.nn.Module, signal: torch.Tensor, _target: Any) -> Maps:
+    return signal[:, 0]
+
+
+def edges(_model: torch.nn.Module, signal: torch.Tensor, _target: Any) -> Maps:
+    return signal.diff(dim=-1, append=signal[..., -1:])[:, 0]
+
+
+@pytest.fixture(scope="module")
+def digits() -> torch.Tensor:
+    return torch.cat([sample.signal for sample in list(volumes().values())[:3]])
+
+
+@pytest.fixture(scope="module")
+def report(digits: torch.Tensor) -> SanityReport:
+    methods = {"Saliency": saliency, "magnitude": magnitude, "edges": edges}
+    return sanity_check(volume_model(), digits, methods, stages=4, progress=False)
+
+
+def test_what_only_looks_at_the_signal_fails_and_a_trained_models_gradient_passes(report: SanityReport) -> None:
+    assert report.failing == ("magnitude", "edges")
+    assert report.means("magnitude") == pytest.approx(1)
+    assert report.means("Saliency")[-1] < 0.3
+    assert "magnitude  +1.000  FAILS" in str(report)
+    assert "Saliency" in str(report)
+    assert "FAILS" not in next(line for line in str(report).splitlines() if line.startswith("Saliency"))
+
+
+def test_similarity_is_spearmans_scale_by_scale(report: SanityReport, digits: torch.Tensor) -> None:
+    model = volume_model()
+    other = volume_model()
+    with torch.no_grad():
+        for parameter in other.parameters():
+            parameter.copy_(parameter.flip(0))
+    found = sanity_check(model, digits, {"Saliency": saliency}, against={"flipped": other}, progress=False)
+    target = model(digits).argmax(1)
+    pairs = [saliency(each, digits, target).attribution for each in (model, other)]
+    for scale, (first, second) in enumerate(zip(*(each.by_scale() for each in pairs), strict=True)):
+        flat = [
+            torch.cat([band[1].flatten() for band in detail.values()]).abs().numpy() for _, detail in (first, second)
+        ]
+        expected = scipy.stats.spearmanr(flat[0], flat[1]).statistic
+        assert found.similarity["Saliency"][0, scale, 1] == pytest.approx(expected)
+    assert found.stages == ("flipped",)
+    assert report.similarity["Saliency"].shape == (4, 4, 3)
+
+
+def test_cascading_keeps_what_was_shuffled_and_independent_does_not(digits: torch.Tensor) -> None:
+    model = volume_model()
+    seen: list[dict[str, torch.Tensor]] = []
+
+    def watch(other: torch.nn.Module, signal: torch.Tensor, _: Any) -> Maps:
+        seen.append({name: values.clone() for name, values in other.named_parameters()})
+        return signal[:, 0]
+
+    before = {name: values.clone() for name, values in model.named_parameters()}
+    for randomisation in ("cascading", "independent"):
+        seen.clear()
+        sanity_check(model, digits, {"watch": watch}, randomisation=randomisation, stages=3, progress=False)
+        changed = [{name for name in before if not torch.equal(before[name], each[name])} for each in seen[1:]]
+        if randomisation == "cascading":
+            assert changed[0] < changed[1] < changed[2]
+        else:
+            assert not changed[0] & changed[1]
+            assert not changed[1] & changed[2]
+        for name, values in seen[-1].items():
+            assert torch.equal(values.flatten().sort().values, before[name].flatten().sort().values)
+    assert all(torch.equal(values, before[name]) for name, values in model.named_parameters()), "the model is untouched"
+
+
+def test_it_can_be_repeated_and_leaves_the_global_generator(digits: torch.Tensor) -> None:
+    state = torch.get_rng_state()
+    runs = [
+        sanity_check(volume_model(), digits, {"Saliency": saliency}, stages=2, seed=5, progress=False) for _ in range(2)
+    ]
+    assert torch.equal(torch.get_rng_state(), state)
+    np.testing.assert_array_equal(runs[0].similarity["Saliency"], runs[1].similarity["Saliency"])
+
+
+def test_a_constant_map_has_no_similarity_and_fails(digits: torch.Tensor) -> None:
+    found = sanity_check(
+        volume_model(), digits, {"flat": lambda _model, signal, _: signal[:, 0] * 0}, stages=1, progress=False
+    )
+    assert np.isnan(found.means("flat")).all()
+    assert found.failing == ("flat",)
+
+
+@pytest.mark.usefixtures("as_a_user")
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"methods": {}}, "`methods` must be a dict of name and callable"),
+        ({"methods": {"bad": lambda *_: 3}}, r"`methods\['bad'\]` must return an Explanation, Coefficients or a map"),
+        ({"randomisation": "casading"}, "`randomisation` must be one of .* Did you mean 'cascading'"),
+        ({"stages": 0}, "`stages` must be a whole number of at least 1; got 0"),
+        ({"model": torch.nn.Flatten()}, "`model` must be a torch.nn.Module with weights that can be shuffled"),
+    ],
+)
+def test_what_cannot_be_is_refused(change: dict[str, Any], words: str, digits: torch.Tensor) -> None:
+    settings: dict[str, Any] = {"model": volume_model(), "methods": {"Saliency": saliency}, "target": 0} | change
+    model = settings.pop("model")
+    with pytest.raises((TypeError, ValueError), match=words):
+        sanity_check(model, digits, progress=False, **settings)

@@ -1,0 +1,572 @@
+"""Faithfulness over a whole data set: results on disk as they arrive, alone or on a cluster, continued when killed."""
+
+from __future__ import annotations
+
+import inspect
+import time
+import warnings
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import wam_widgets
+from wam_widgets.attribution import Contrast, Score
+from wam_widgets.attribution.arguments import require_batch_size, require_model, require_progress
+from wam_widgets.attribution.passes import Model, run_model, undisturbed
+from wam_widgets.attribution.progress import Progress
+from wam_widgets.attribution.score import columns_of, require_rows
+from wam_widgets.checks import optional_module, require_count
+
+from .explainer import Explainer
+from .faithfulness import FaithfulnessReport, evaluate
+from .fingerprint import fingerprint
+from .items import Data, Groups, Item, Items, groups_in_words, target_in_words
+from .protocols import Axis, Baseline, DomainName, Order, Protocol, Unit, find_protocol
+from .ranking import Importance
+from .running import (
+    FAILURES_AT_FIRST,
+    ItemMeter,
+    Target,
+    device_of,
+    error_in_words,
+    raise_if_interrupted,
+    require_confidence,
+    require_dataset_target,
+    require_run_seed,
+    seeded,
+)
+from .store import Record, Row, Store
+from .tracing import KINDS, Probability, Task
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Explain = Callable[..., Importance]
+"""(model, signal, target) -> Explanation, Coefficients or a map of the samples, shape (item, *space)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Job:
+    """What is done with every item: all that a worker needs but the model."""
+
+    methods: Mapping[str, Explain]
+    protocols: tuple[Protocol, ...]
+    target: int | Contrast | Score | None
+    probability: Probability
+    controls: int
+    batch_size: int | Literal["auto"]
+
+    def measure(self, model: Model, item: Item) -> Record:
+        """Explain an item by every method and trace its curves under every protocol.
+
+        Returns
+        -------
+        Record
+            With an error instead of rows if any of that failed.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            If interrupted: an unfinished item has no record.
+        """
+        began, where = time.perf_counter(), "the model"
+        rows: list[Row] = []
+        error: str | None = None
+        target = item.target if self.target is None else self.target
+        with warnings.catch_warnings(record=True) as caught, seeded(item.seed):
+            warnings.simplefilter("always")
+            try:
+                signal = item.signal.to(device_of(model, item.signal))
+                if target is None:
+                    target = _predicted(model, signal)
+                found: dict[str, Importance] = {}
+                passes: dict[str, Any] = {}
+                for name, method in self.methods.items():
+                    where = f"method {name!r}"
+                    found[name] = self._explain(method, model, signal, target, item.seed, passes)
+                    raise_if_interrupted(caught)
+                for protocol in self.protocols:
+                    where = f"protocol {protocol.name!r}"
+                    rows += self._rows(model, signal, found, target, protocol, item.seed)
+            except Exception as failure:  # noqa: BLE001  # whatever it is, it is this item's, and told
+                rows, error = [], f"{where}: {error_in_words(failure)}"
+        return Record(
+            item=item.index,
+            seed=item.seed,
+            group=item.group,
+            target=target_in_words(target),
+            digest=item.digest,
+            rows=tuple(rows),
+            error=error,
+            warnings=tuple(dict.fromkeys(str(each.message) for each in caught)),
+            seconds=time.perf_counter() - began,
+        )
+
+    def _explain(
+        self, method: Explain, model: Model, signal: Tensor, target: Any, seed: int, passes: dict[str, Any]
+    ) -> Importance:
+        if isinstance(method, Explainer) and method.shared is not None:
+            if method.shared not in passes:
+                passes[method.shared] = method.passes(model, signal, target, seed=seed, batch_size=self.batch_size)
+            return method.seen(passes[method.shared])
+        options = {"seed": seed, "batch_size": self.batch_size}
+        taken = _parameters(method)
+        return method(model, signal, target, **{name: value for name, value in options.items() if name in taken})
+
+    def _rows(
+        self,
+        model: Model,
+        signal: Tensor,
+        found: Mapping[str, Importance],
+        target: Any,
+        protocol: Protocol,
+        seed: int,
+    ) -> list[Row]:
+        report = evaluate(
+            model,
+            signal,
+            found,
+            target=measured(target, protocol),
+            protocol=protocol,
+            seed=seed,
+            probability=self.probability,
+            controls=self.controls,
+            batch_size=self.batch_size,
+            progress=False,
+        )
+        energy, scores, areas = (
+            [part[kind] for kind in KINDS] for part in (report.energy, report.scores, report.areas)
+        )
+        return [
+            Row(
+                protocol=report.protocol.name,
+                method=name,
+                domain=report.domains[index],
+                control=report.controls[index],
+                insertion=float(areas[0][index, 0]),
+                deletion=float(areas[1][index, 0]),
+                curves=np.stack([report.units[index], *(each[index, 0] for each in (*energy, *scores))]),
+            )
+            for index, name in enumerate(report.methods)
+        ]
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class BenchmarkReport:
+    """What `benchmark` has found so far: a store, read when it is asked. `BenchmarkReport(path)` opens one.
+
+    Parameters
+    ----------
+    store : Path
+        The SQLite file.
+    confidence : float
+        Of the intervals.
+    """
+
+    store: Path
+    confidence: float = 0.95
+    configuration: dict[str, Any] = field(init=False)
+    """What the results depend on: model, data set, methods, protocols, seed and so on."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "store", Path(self.store))
+        object.__setattr__(self, "confidence", require_confidence(self.confidence))
+        with self._open() as store:
+            object.__setattr__(self, "configuration", store.configuration)
+
+    @property
+    def protocols(self) -> tuple[str, ...]:
+        """Names of the protocols."""
+        return tuple(self.configuration["protocols"])
+
+    @property
+    def items(self) -> int:
+        """How many items were measured."""
+        with self._open() as store:
+            return store.done() - len(store.failed())
+
+    @property
+    def failed(self) -> dict[int, str]:
+        """Why items have no results, by their place in the data set."""
+        with self._open() as store:
+            return store.failed()
+
+    @property
+    def warned(self) -> dict[int, tuple[str, ...]]:
+        """What methods warned of, by the item's place in the data set."""
+        with self._open() as store:
+            return store.warned()
+
+    @property
+    def seconds(self) -> float:
+        """How long the items took, one after the other, on whatever machine."""
+        with self._open() as store:
+            return store.seconds()
+
+    def faithfulness(self, protocol: str | None = None, *, curves: bool = True) -> FaithfulnessReport:
+        """Return the report of one protocol, as `evaluate` would return it for all items.
+
+        Parameters
+        ----------
+        protocol : str, optional
+            One of `protocols`; the first by default.
+        curves : bool
+            Whether to read the curves too. Without, those of the report are empty, and it takes little memory.
+
+        Returns
+        -------
+        FaithfulnessReport
+            Of the items that were measured, in the order of the data set.
+
+        Raises
+        ------
+        ValueError
+            If there is no such protocol or no item, or methods gave other kinds of results for some items.
+        """
+        name = self.protocols[0] if protocol is None else protocol
+        if name not in self.protocols:
+            raise ValueError(f"`protocol` must be one of {', '.join(map(repr, self.protocols))}; got {protocol!r}.")
+        with self._open() as store:
+            table = store.table(name, curves=curves)
+        return FaithfulnessReport(
+            protocol=Protocol(**self._rule(name)),
+            methods=table.methods,
+            domains=table.domains,
+            controls=table.controls,
+            units=table.units,
+            energy={kind: table.curves[number] for number, kind in enumerate(KINDS)},
+            scores={kind: table.curves[2 + number] for number, kind in enumerate(KINDS)},
+            areas={kind: table.areas[number] for number, kind in enumerate(KINDS)},
+            groups=table.groups,
+            seed=self.configuration["seed"],
+            confidence=self.confidence,
+        )
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the table, `FaithfulnessReport.rows`, of all protocols, one below the other."""
+        return [row for name in self.protocols for row in self.faithfulness(name, curves=False).rows()]
+
+    def item_rows(self) -> list[dict[str, Any]]:
+        """Return one dict per protocol, method and item; "item" is its place in the data set."""
+        found = []
+        for name in self.protocols:
+            with self._open() as store:
+                place = store.table(name, curves=False).items
+            rows = self.faithfulness(name, curves=False).item_rows()
+            found += [row | {"item": place[row["item"]]} for row in rows]
+        return found
+
+    def to_dataframe(self, *, items: bool = False) -> pd.DataFrame:
+        """Return `rows()`, or `item_rows()`, as a pandas DataFrame.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
+        pandas = optional_module("pandas", "A table", "evaluation")
+        frame: pd.DataFrame = pandas.DataFrame(self.item_rows() if items else self.rows())
+        return frame
+
+    def __str__(self) -> str:
+        failed, warned = self.failed, self.warned
+        lines = [f"{self.items} item(s) measured, {len(failed)} failed, {self.seconds:.0f} s of work: {self.store}"]
+        lines += [f"  item {item} failed, {why}" for item, why in list(failed.items())[:5]]
+        lines += ["  …"] if len(failed) > 5 else []
+        if warned:
+            item, texts = next(iter(warned.items()))
+            lines.append(f"  {len(warned)} item(s) came with warnings; item {item}: {texts[0]}")
+        if self.items:
+            lines += ["", *(str(self.faithfulness(name, curves=False)) for name in self.protocols)]
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        names = ", ".join(map(repr, self.protocols))
+        return f"BenchmarkReport of {self.items} items, {len(self.failed)} failed, protocols {names}: {self.store}"
+
+    def _rule(self, name: str) -> dict[str, Any]:
+        """Return the fields of a protocol; a baseline that was a tensor is only named."""
+        fields: dict[str, Any] = dict(self.configuration["protocols"][name])
+        fields.pop("class")
+        for end in ("insertion_baseline", "deletion_baseline"):
+            if isinstance(fields[end], dict):
+                fields[end] = "given"
+        return fields
+
+    def _open(self) -> Store:
+        return Store(self.store)
+
+
+def benchmark(
+    model: Model,
+    dataset: Data,
+    methods: Mapping[str, Explain],
+    *,
+    store: str | Path,
+    protocol: str | Protocol | Sequence[str | Protocol] = "wam",
+    target: Target = None,
+    groups: Groups = None,
+    client: Any = None,
+    seed: int = 0,
+    steps: int | None = None,
+    domain: DomainName | None = None,
+    baseline: Baseline = None,
+    order: Order | None = None,
+    unit: Unit | None = None,
+    axis: Axis | None = None,
+    probability: Probability = "softmax",
+    controls: int = 8,
+    confidence: float = 0.95,
+    batch_size: int | Literal["auto"] = "auto",
+    retry: bool = False,
+    progress: Progress | Literal[False] | None = None,
+) -> BenchmarkReport:
+    r"""Measure the faithfulness of several methods over a data set, item by item, into a file.
+
+    A run that was killed, or interrupted, is continued by the same call: items that are in the store aren't done again,
+    and the rows are those of a run without interruption. Memory doesn't grow with the number of items.
+
+    Parameters
+    ----------
+    model : callable
+        (item, channel, \*space) -> output, as for `explain`. Items go to the device of a module's parameters.
+    dataset : torch.utils.data.Dataset, iterable or dict
+        Of (signal, label), where the signal is a tensor (channel, \*space); of signals alone; or of samples, such as
+        `wam.samples.images()`. Of `Pairs`: `list(zip(pairs.signal, pairs.classes))`, with `groups=pairs.groups`.
+    methods : dict of str to callable
+        By name: an `Explainer`, `standard_methods()`, or any function of (model, signal, target), where the signal is
+        one item, (1, channel, \*space), that returns an Explanation, Coefficients or a map, shape (1, \*space). One
+        that has parameters `seed` or `batch_size` is given these; for all, the global random generators start from the
+        item's seed.
+    store : str or Path
+        An SQLite file: new, or of the same run. Its tables are documented in itself (`.schema`); others may read it
+        while the run goes on.
+    protocol : str or Protocol, or several
+        See `evaluate`.
+    target : None, "label", int, Contrast or callable
+        What is explained and measured: the predicted class, the item's label, one column, or a score. A label of two
+        classes stands for a contrast, which the protocol "contrast" needs; protocols of one class measure the first.
+    groups : sequence or callable, optional
+        The group of every item, or a function that finds it in an item as the data set gives it; see `evaluate`.
+    client : dask.distributed.Client, optional
+        A cluster to spread the items over. Each worker loads the model once; what a lost worker was doing is done
+        again. Rows are the same as without. One thread per worker is best:
+        `Client(LocalCluster(n_workers=2, threads_per_worker=1))`.
+    seed : int
+        Every item draws from a seed of its own, `seed << 32 | index`, so that its rows don't depend on the others.
+    steps, domain, baseline, order, unit, axis, probability, controls, confidence
+        As for `evaluate`, for every protocol.
+    batch_size : int or "auto"
+        Inputs at once, of one item. With a number (and the same number of threads) the rows are the same to the bit.
+    retry : bool
+        Whether to try items again that failed in an earlier run.
+    progress : callable, False or None
+        Called with (items done, items in all); returning False raises KeyboardInterrupt. By default a bar with the
+        time that is left.
+
+    Returns
+    -------
+    BenchmarkReport
+        `print(report)` shows the table; `report.faithfulness("wam")` is as if from `evaluate`; `report.failed` names
+        the items that failed, and why.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Before any pass: for a store of another run (what differs is said), a data set without labels where labels are
+        needed, methods that can't work for the first item, a model that can't be sent to workers, and all that
+        `evaluate` refuses.
+    RuntimeError
+        If the first five items all fail.
+    KeyboardInterrupt
+        If interrupted: all that was finished is in the store.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 3))
+    >>> data = [(torch.rand(1, 8, 8), number % 3) for number in range(4)]
+    >>> methods = {"WAM": Explainer("saliency", level=2)}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     report = benchmark(model, data, methods, store=f"{folder}/run.sqlite", steps=4, progress=False)
+    ...     print(report.items, report.faithfulness().methods[0])
+    4 WAM
+    """
+    require_model(model)
+    require_progress(progress)
+    require_batch_size(batch_size)
+    require_confidence(confidence)
+    number = require_run_seed(seed)
+    items = Items(dataset, groups, labelled=require_dataset_target(target) == "label", seed=number)
+    overrides = {
+        "steps": steps, "domain": domain, "baseline": baseline, "order": order, "unit": unit, "axis": axis
+    }  # fmt: skip
+    named = _require_methods(methods)
+    rules = _require_rules(model, items.first, named, target, protocol, probability, number, overrides)
+    job = Job(
+        methods=named,
+        protocols=rules,
+        target=None if target == "label" else target,
+        probability=probability,
+        controls=require_count("controls", controls, 8),
+        batch_size=batch_size,
+    )
+    configuration = {
+        "version": wam_widgets.__version__,
+        "model": fingerprint(model),
+        **items.about,
+        "groups": groups_in_words(groups),
+        "methods": {name: fingerprint(method) for name, method in named.items()},
+        "protocols": {rule.name: fingerprint(rule) for rule in rules},
+        "target": "label" if target == "label" else target_in_words(target),
+        "probability": probability,
+        "controls": job.controls,
+        "seed": number,
+    }
+    with Store(store, configuration) as kept:
+        if retry:
+            kept.forget_failures()
+        _run(model, job, items, kept, client, progress)
+    return BenchmarkReport(Path(store), confidence)
+
+
+def _run(
+    model: Model, job: Job, items: Items, store: Store, client: Any, progress: Progress | Literal[False] | None
+) -> None:
+    """Measure what isn't in the store yet, and put it there."""
+    todo = _todo(items, store)
+    spread = None if client is None else _cluster().spread(client, model, job)
+    meter = ItemMeter(progress, store.done(), items.total)
+    failures, any_good = 0, store.done() > len(store.failed())
+    with closing(meter), closing(_records(model, job, todo, spread)) as records:
+        for record in records:
+            store.add(record)
+            meter.advance()
+            failures += record.error is not None
+            any_good |= record.error is None
+            if not any_good and failures >= FAILURES_AT_FIRST:
+                raise RuntimeError(
+                    f"The first {failures} items all failed; the last one: {record.error} If that is put right without "
+                    f"changing any setting, pass `retry=True`."
+                )
+
+
+def _records(
+    model: Model, job: Job, todo: Iterator[Item | Record], spread: Callable[[Iterator[Item | Record]], Any] | None
+) -> Generator[Record, None, None]:
+    """Yield what is found of every item: here, or as it comes back from a cluster."""
+    if spread is not None:
+        yield from spread(todo)
+        return
+    for item in todo:
+        yield item if isinstance(item, Record) else job.measure(model, item)
+
+
+def _todo(items: Items, store: Store) -> Iterator[Item | Record]:
+    """Yield the items that aren't done; those that can't be read as records of that."""
+    compared = False
+    for index, read in items:
+        before = store.digest(index)
+        if before is not None and compared and items.by_number:
+            continue
+        try:
+            item = read()
+        except Exception as error:  # noqa: BLE001  # whatever it is, it is this item's, and told
+            if before is None:
+                yield Record(index, 0, index, None, "", error=f"reading it: {error_in_words(error)}")
+            continue
+        if before is None:
+            yield item
+            continue
+        if before and before != item.digest:
+            raise ValueError(
+                f"`store` must be of the same data set: item {index} of `dataset` is not the one that was measured. "
+                f"Name another file, or pass the items in the same order and with the same, fixed, transform."
+            )
+        compared = compared or bool(before)
+
+
+def measured(target: Any, protocol: Protocol) -> Any:
+    """Return what `evaluate` measures of one item, where `target` is explained."""
+    if not isinstance(target, Contrast):
+        return target
+    return torch.tensor([[target.first, target.second]]) if protocol.quantity == "contrast" else target.first
+
+
+def _cluster() -> Any:
+    optional_module("distributed", "`client=`", "evaluation")
+    from . import cluster
+
+    return cluster
+
+
+def _require_methods(methods: object) -> dict[str, Explain]:
+    if not isinstance(methods, Mapping) or not methods or not all(map(callable, methods.values())):
+        raise TypeError(
+            f"`methods` must be a dict of name and method, a function of (model, signal, target); got {methods!r}. "
+            f"Pass e.g. `standard_methods()`."
+        )
+    return {str(name): method for name, method in methods.items()}
+
+
+def _require_rules(
+    model: Model,
+    first: Item,
+    methods: Mapping[str, Explain],
+    target: Target,
+    protocol: object,
+    probability: str,
+    seed: int,
+    overrides: Mapping[str, Any],
+) -> tuple[Protocol, ...]:
+    """Return the protocols, with their overrides, if they and the methods can work for the first item."""
+    given = [protocol] if isinstance(protocol, (str, Protocol)) else protocol
+    if not isinstance(given, Sequence) or not given:
+        raise TypeError(f"`protocol` must be a protocol or several; got {protocol!r}. Pass e.g. `protocol='wam'`.")
+    asked: Any = first.target if target == "label" else target
+    like = torch.rand(first.signal.shape, generator=torch.Generator().manual_seed(0), dtype=first.signal.dtype)
+    found: dict[str, Importance] = {}
+    for name, method in methods.items():
+        if isinstance(method, Explainer):
+            if method.layer is not None and callable(asked) and not isinstance(asked, Contrast):
+                raise TypeError(f"Grad-CAM, {name!r}, explains a column; `target` is a callable. Leave one out.")
+            found[name] = method.require_for(model, like)
+    like_signals = {
+        name: importance if isinstance(importance, Tensor) else importance.attribution  # type: ignore[union-attr]
+        for name, importance in found.items()
+    }
+    rules = []
+    for each in given:
+        wanted = measured(0 if asked is None else asked, find_protocol(each))
+        try:
+            rules.append(Task.of(like, like_signals, wanted, each, probability, seed, **overrides).protocol)
+        except ValueError as error:
+            if find_protocol(each).quantity == "contrast" and not isinstance(asked, Contrast):
+                error.add_note(
+                    "Of a data set: pass `target='label'` with items (signal, (A, B)), A the class that is asked for."
+                )
+            raise
+    names = [rule.name for rule in rules]
+    if len(set(names)) < len(names):
+        raise ValueError(f"`protocol` must name different protocols; got {', '.join(map(repr, names))}.")
+    return tuple(rules)
+
+
+def _parameters(method: Explain) -> set[str]:
+    """Return the names of the parameters that a method takes."""
+    try:
+        return set(inspect.signature(method).parameters)
+    except (TypeError, ValueError):  # some callables don't tell
+        return set()
+
+
+def _predicted(model: Model, signal: Tensor) -> int:
+    """Return the class that the model sees in one item."""
+    with undisturbed(model, signal.device):
+        return int(require_rows(columns_of(run_model(model, signal, None)), 1).argmax())

@@ -1,0 +1,122 @@
+"""Items over the workers of a Dask cluster. Imported only where somebody passes a client."""
+
+from __future__ import annotations
+
+import time
+import uuid
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import distributed
+from distributed.protocol import pickle as untyped_pickle
+
+from .items import Item
+from .store import Record
+
+#: Distributed leaves some of its functions untyped.
+pickle: Any = untyped_pickle
+
+#: Items per thread of the cluster that are on their way or being done: enough for no thread to wait.
+AHEAD = 3
+
+#: Seconds after which the number of threads is asked again: clusters grow and shrink.
+ASK_AGAIN = 5.0
+
+
+class Loaded(distributed.WorkerPlugin):
+    """Model and job on a worker, loaded once. The scheduler gives it to workers that come later, too."""
+
+    def __init__(self, payload: bytes) -> None:
+        self.payload = payload
+
+    def setup(self, worker: Any) -> None:
+        """Load the model when the worker starts, or the plugin is registered."""
+        del worker  # it has all that is needed
+        self.model, self.job = pickle.loads(self.payload)
+
+
+def spread(client: object, model: Any, job: Any) -> Callable[[Iterator[Item | Record]], Iterator[Record]]:
+    """Send a model to all workers, and return what spreads items over them.
+
+    Raises
+    ------
+    TypeError
+        If that is no client, or the model or a method can't be sent.
+    RuntimeError
+        If the workers can't load what was sent.
+    """
+    if not isinstance(client, distributed.Client) or client.asynchronous:
+        raise TypeError(
+            f"`client` must be a dask.distributed.Client that is not asynchronous; got {client!r}. Pass e.g. "
+            f"`Client(LocalCluster(n_workers=2, threads_per_worker=1))`."
+        )
+    try:
+        payload = pickle.dumps((model, job))
+    except Exception as error:
+        raise TypeError(
+            f"The model and the methods must be things that pickle can send to workers; it says: {error}. Take locks, "
+            f"open files, generators and hooks out of the model, or leave them out in its `__getstate__`, and make "
+            f"methods `Explainer`s or functions at the top of a module, until `cloudpickle.dumps(model)` works."
+        ) from error
+    name = f"wam_widgets-{uuid.uuid4().hex}"
+    try:
+        client.register_plugin(Loaded(payload), name=name)
+    except Exception as error:
+        raise RuntimeError(
+            f"The workers couldn't load the model and the methods; the first says: {type(error).__name__}: {error}. "
+            f"Their code must be importable there: install wam_widgets and the module of the model on every worker, or "
+            f"send it with `client.upload_file('my_model.py')`."
+        ) from error
+    return lambda todo: _spread(client, name, todo)
+
+
+def _spread(client: Any, name: str, todo: Iterator[Item | Record]) -> Iterator[Record]:
+    arriving: Any = distributed.as_completed(loop=client.loop)  # type: ignore[no-untyped-call]
+    waiting: dict[str, tuple[Item, Any]] = {}
+    most, asked = 2, -ASK_AGAIN
+    try:
+        for item in todo:
+            if isinstance(item, Record):
+                yield item
+                continue
+            while len(waiting) >= most:
+                yield _arrived(next(arriving), waiting)
+                if time.monotonic() - asked > ASK_AGAIN:
+                    most, asked = max(2, AHEAD * sum(client.nthreads().values())), time.monotonic()
+            arriving.add(_submit(client, name, item, waiting))
+        while waiting:
+            yield _arrived(next(arriving), waiting)
+    finally:
+        arriving.clear()
+        client.cancel([future for _, future in waiting.values()])
+        client.unregister_worker_plugin(name)
+
+
+def _submit(client: Any, name: str, item: Item, waiting: dict[str, tuple[Item, Any]]) -> Any:
+    key = f"{name}-{item.index}"
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore"
+        )  # that a large item is in the graph: there a lost worker's items are found again
+        future = client.submit(measure, name, item, key=key, pure=False)
+    waiting[key] = item, future
+    return future
+
+
+def _arrived(future: Any, waiting: dict[str, tuple[Item, Any]]) -> Record:
+    """Return what came back; where nothing can come, why."""
+    item, _ = waiting.pop(future.key)
+    try:
+        found: Record = future.result()
+    except Exception as error:  # noqa: BLE001  # such as workers that die of this item, one after the other
+        text = f"the cluster: {type(error).__name__}: {error}"
+        return Record(item.index, item.seed, item.group, None, item.digest, error=text)
+    return found
+
+
+def measure(name: str, item: Item) -> Record:
+    """Measure an item on a worker."""
+    loaded: Any = distributed.get_worker().plugins[name]
+    found: Record = loaded.job.measure(loaded.model, item)
+    return found

@@ -1,0 +1,184 @@
+"""How important a method finds every unit: what is ranked, and in which terms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from wam_widgets.attribution import Explanation
+from wam_widgets.transform import Coefficients, decompose
+from wam_widgets.transform.geometry import spread
+
+from .protocols import Protocol
+from .selection import SAMPLES, CoefficientDomain, Domain, coefficient_domain
+
+Importance = Explanation | Coefficients | Tensor
+"""What units are ranked by; a tensor is a map of the signal's samples."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ranking:
+    """How important a method finds every unit.
+
+    Parameters
+    ----------
+    domain : Domain
+        In which terms.
+    importance : Tensor, shape (item, unit)
+        The larger, the earlier.
+    """
+
+    domain: Domain
+    importance: Float[Tensor, "item unit"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GroupedDomain:
+    """Units of several positions each: bands of coefficients, or segments of a signal's samples.
+
+    Parameters
+    ----------
+    inner : CoefficientDomain
+        Whose positions are grouped.
+    labels : Tensor, shape (item, position)
+        The number of each position's unit.
+    what : str
+        What a unit is called.
+    """
+
+    inner: CoefficientDomain
+    labels: Int[Tensor, "item position"]
+    what: str
+
+    @property
+    def name(self) -> str:
+        """That of the inner domain, and what is kept at once."""
+        return f"{self.inner.name}, by {self.what}"
+
+    def of_item(self, item: int) -> GroupedDomain:
+        """Return the units of one item."""
+        return GroupedDomain(self.inner, self.labels[item : item + 1], self.what)
+
+    def analyse(self, signal: Tensor) -> Any:
+        """Return the signal in the inner terms."""
+        return self.inner.analyse(signal)
+
+    def energy(self, parts: Any) -> Float[Tensor, "item position"]:
+        """Return the energy of every unit."""
+        return self.grouped(self.inner.energy(parts))
+
+    def keep(self, parts: Any, which: Bool[Tensor, "item position"]) -> Tensor:
+        """Return the signal made of these units only."""
+        return self.inner.keep(parts, which.gather(1, self.labels.expand(len(which), -1)))
+
+    def grouped(self, values: Float[Tensor, "item position"]) -> Float[Tensor, "item unit"]:
+        """Add up what the positions of one unit hold."""
+        sums = values.new_zeros(len(values), int(self.labels.max()) + 1)
+        return sums.scatter_add_(1, self.labels, values)
+
+
+class Terms:
+    """Which domain each method is ranked in; methods in the same terms share one."""
+
+    def __init__(self, signal: Tensor, rule: Protocol, segments: Tensor | None) -> None:
+        self._signal, self._rule, self._segments = signal, rule, segments
+        self._grouped: dict[CoefficientDomain, GroupedDomain] = {}
+
+    def ranking(self, name: str, given: Importance) -> Ranking:
+        """Return how a method ranks the units of this rule."""
+        inner, importance = self._positions(name, given)
+        if not importance.is_meta and not bool(torch.isfinite(importance).all()):
+            raise ValueError(f"`explanations[{name!r}]` must be finite; got NaN or inf. Look at the model's gradient.")
+        if self._rule.unit == "position":
+            return Ranking(inner, importance)
+        domain = self._grouped.setdefault(inner, GroupedDomain(inner, self._labels(name, inner), self._rule.unit))
+        return Ranking(domain, domain.grouped(importance))
+
+    def _positions(self, name: str, given: Importance) -> tuple[CoefficientDomain, Tensor]:
+        signal, magnitude = self._signal, self._rule.order == "magnitude"
+        items, size = len(signal), tuple(signal.shape[2:])
+        in_pixels = self._rule.domain == "pixel" or self._rule.unit == "superpixel"
+        if isinstance(given, (Explanation, Coefficients)):
+            self._require_same_signal(name, given)
+            if in_pixels:
+                heat = given.heatmap() if isinstance(given, Explanation) else spread(given.map(torch.abs)).sum((1, 2))
+                return SAMPLES, heat.flatten(1)
+            if given.wavelet is None and (self._rule.domain == "wavelet" or self._rule.unit == "band"):
+                raise ValueError(self._no_coefficients(name))
+            if isinstance(given, Coefficients):
+                flat = given.flatten()
+            else:
+                flat = (given if magnitude else given.contribution()).attribution.flatten()
+            return coefficient_domain(given), (flat.abs() if magnitude else flat).sum(1)
+        if not isinstance(given, (torch.Tensor, np.ndarray)):
+            raise TypeError(
+                f"`explanations[{name!r}]` must be an Explanation, Coefficients or a map of the samples; got "
+                f"{type(given).__name__}. Pass what `explain`, `pull_back` or `gradcam` returned."
+            )
+        values = torch.as_tensor(given)
+        if tuple(values.shape) != (items, *size):
+            raise ValueError(
+                f"`explanations[{name!r}]` must have the shape (item, *space) of the signal, {(items, *size)}; got "
+                f"{tuple(values.shape)}. Add up its channels, e.g. `map.sum(1)`."
+            )
+        if not in_pixels and (self._rule.domain == "wavelet" or self._rule.unit == "band"):
+            raise ValueError(self._no_coefficients(name))
+        flat = values.to(signal.device, signal.dtype).flatten(1)
+        return SAMPLES, flat.abs() if magnitude else flat
+
+    def _no_coefficients(self, name: str) -> str:
+        return (
+            f"`explanations[{name!r}]` is a map of the signal's samples, which has no order of coefficients, and "
+            f"{self._rule.name!r} removes coefficients. If it is a gradient, carry it to them with `pull_back`, or see "
+            f"an explanation in a wavelet, `explanation.view(wavelet='haar', level=3)`; else use "
+            f"{'`unit=' + repr('position') + '`' if self._rule.unit == 'band' else '`domain=' + repr('pixel') + '`'}."
+        )
+
+    def _require_same_signal(self, name: str, given: Explanation | Coefficients) -> None:
+        items = len(given) if isinstance(given, Explanation) else len(given.approximation)
+        same = (items, given.size) == (len(self._signal), tuple(self._signal.shape[2:]))
+        if same and isinstance(given, Explanation) and not self._signal.is_meta:
+            same = given.signal.shape == self._signal.shape and torch.equal(given.signal.to(self._signal), self._signal)
+        if not same:
+            raise ValueError(
+                f"`explanations[{name!r}]` must be of `signal`, {len(self._signal)} item(s) of size "
+                f"{tuple(self._signal.shape[2:])}; got one of {items} item(s) of size {given.size}, or of other "
+                f"values. Pass `explanation.signal`."
+            )
+
+    def _labels(self, name: str, inner: CoefficientDomain) -> Tensor:
+        """Return the number of every position's unit."""
+        signal = self._signal
+        if self._segments is not None:
+            return self._segments
+        parts = decompose(signal[:1, :1], inner.wavelet, level=inner.level, mode=inner.mode)
+        sizes = torch.tensor([band.numel() for *_, band in parts.bands()], device=signal.device)
+        if len(sizes) < 2:
+            raise ValueError(self._no_coefficients(name))
+        return torch.arange(len(sizes), device=signal.device).repeat_interleave(sizes).expand(len(signal), -1)
+
+
+def require_segments(segments: Tensor | None, signal: Tensor, rule: Protocol) -> Tensor | None:
+    r"""Return the number of every sample's segment, shape (item, position)."""
+    if (segments is None) != (rule.unit != "superpixel"):
+        raise ValueError(
+            "`segments` and `unit='superpixel'` belong together: whole numbers from 0 of shape (item, *space), such as "
+            "`skimage.segmentation.slic` returns minus 1. Pass both or neither."
+        )
+    if segments is None:
+        return None
+    labels = torch.as_tensor(segments)
+    shape = (len(signal), *signal.shape[2:])
+    if labels.shape == signal.shape[2:]:
+        labels = labels.expand(shape)
+    if tuple(labels.shape) != shape or labels.is_floating_point() or int(labels.min()) < 0:
+        raise ValueError(
+            f"`segments` must be whole numbers from 0, of shape {shape} or {shape[1:]}; got {labels.dtype} of shape "
+            f"{tuple(labels.shape)}. Number the segments 0, 1, 2, …"
+        )
+    return labels.long().to(signal.device).flatten(1)

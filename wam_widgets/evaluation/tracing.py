@@ -1,0 +1,427 @@
+"""Tracing curves: perturbed copies of the items, built and run a sub-batch at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from wam_widgets.attribution import Contrast, Explanation, Score
+from wam_widgets.attribution.arguments import require_batch_size, require_finite, require_model, require_progress
+from wam_widgets.attribution.passes import Model, SubBatch, run_model, sub_batch_for, undisturbed
+from wam_widgets.attribution.paths import copy_seed, make_baseline
+from wam_widgets.attribution.progress import Meter, Progress
+from wam_widgets.attribution.score import columns_of, require_classes, require_rows, require_target, score_of
+from wam_widgets.checks import nearest, require_count, require_one_of
+from wam_widgets.transform import Coefficients, reconstruct
+from wam_widgets.transform.grid import require_signal
+
+from .protocols import Baseline, Protocol, find_protocol
+from .ranking import GroupedDomain, Importance, Ranking, Terms, require_segments
+from .selection import SAMPLES, Domain, rank, shuffled
+
+Kind = Literal["insertion", "deletion"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+Probability = Literal["softmax", "sigmoid", "none"]
+"""What makes probabilities of the output's columns; "none" if they are probabilities."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Curve:
+    """What the model says of every item while it is put together (insertion) or taken apart (deletion).
+
+    Parameters
+    ----------
+    kind : {"insertion", "deletion"}
+        Which of them.
+    protocol : Protocol
+        By which rule.
+    units : float array, shape (step + 1,)
+        The fraction of the units that are inserted, or deleted, from 0 to 1.
+    energy : float array, shape (item, step + 1)
+        The same as a fraction of the energy of the signal's difference from the baseline, measured on the signals.
+    scores : float array, shape (item, step + 1)
+        What the protocol measures of the model's output.
+    """
+
+    kind: Kind
+    protocol: Protocol
+    units: NDArray[np.float64]
+    energy: NDArray[np.float64]
+    scores: NDArray[np.float64]
+
+    @property
+    def area(self) -> NDArray[np.float64]:
+        """The area under the curve by the protocol's rule, shape (item,). High is good for insertion, low else."""
+        return self.protocol.area_under(self.scores, self.units if self.protocol.axis == "units" else self.energy)
+
+    def __repr__(self) -> str:
+        return f"Curve({self.kind} of {len(self.scores)} item(s), mean area {self.area.mean():.4g}; {self.protocol})"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Task:
+    r"""Everything that curves of some methods share, checked before any pass.
+
+    Parameters
+    ----------
+    signal : Tensor, shape (item, channel, \*space)
+        The items.
+    target : Tensor or callable, or None
+        A column per item, two of them for a contrast, or a score; None for the predicted class.
+    protocol : Protocol
+        The rule, with its overrides.
+    probability : {"softmax", "sigmoid", "none"}
+        Of the output.
+    seed : int
+        Of everything drawn.
+    rankings : dict of str to Ranking
+        Of every method.
+    """
+
+    signal: Tensor
+    target: Tensor | Score | None
+    protocol: Protocol
+    probability: Probability
+    seed: int
+    rankings: dict[str, Ranking]
+
+    @classmethod
+    def of(
+        cls,
+        signal: Tensor,
+        importances: Mapping[str, Importance],
+        target: object,
+        protocol: str | Protocol,
+        probability: str,
+        seed: int,
+        *,
+        segments: Tensor | None = None,
+        scored: bool = True,
+        **overrides: Any,
+    ) -> Task:
+        """Check arguments as users give them; what is not to be scored, as for frames, needs no target."""
+        signal = require_finite(require_signal(signal).detach())
+        rule = _overridden(find_protocol(protocol), overrides)
+        require_one_of("probability", probability, get_args(Probability))
+        number = require_count("seed", seed, 0, at_least=0)
+        terms = Terms(signal, rule, require_segments(segments, signal, rule))
+        rankings = {name: terms.ranking(name, importance) for name, importance in importances.items()}
+        wanted = _wanted(target, importances, signal, rule) if scored else None
+        task = cls(signal, wanted, rule, probability, number, rankings)  # type: ignore[arg-type]  # narrowed above
+        for kind in KINDS:  # a baseline that can't be is told before any pass
+            given = isinstance(getattr(rule, f"{kind}_baseline"), torch.Tensor)
+            task.baseline(kind, SAMPLES, slice(None) if given else slice(0, 1))
+        return task
+
+    def baseline(self, kind: Kind, domain: Domain, items: slice) -> Tensor:
+        r"""Return what stands in the place of missing units, shape (item, channel, \*space)."""
+        asked: Baseline = getattr(self.protocol, f"{kind}_baseline")
+        signal = self.signal[items]
+        if asked == "noise":
+            deviation, mean = torch.std_mean(signal.flatten(2), dim=2, correction=0)
+            chance = torch.Generator(signal.device).manual_seed(copy_seed(self.seed, 0))
+            noise = torch.empty_like(signal[:1]).normal_(generator=chance)
+            shape = (*mean.shape, *[1] * (signal.ndim - 2))
+            return noise * deviation.reshape(shape) + mean.reshape(shape)
+        if asked == "band_mean":
+            whole = getattr(domain, "inner", domain)
+            parts: Coefficients = whole.analyse(signal)
+            axes = tuple(range(2, signal.ndim))
+            return reconstruct(parts.map(lambda band: band.mean(axes, keepdim=True).expand_as(band)))
+        if isinstance(asked, str) and asked not in ("mean", "blur"):
+            known = ("mean", "blur", "noise", "band_mean")
+            raise ValueError(
+                f"`baseline` must be None, a number, a tensor or one of {', '.join(map(repr, known))}; got {asked!r}."
+                f"{nearest(asked, known)}"
+            )
+        if isinstance(asked, torch.Tensor) and asked.ndim == self.signal.ndim and len(asked) == len(self.signal) > 1:
+            asked = asked[items]
+        return make_baseline(asked, signal)
+
+    def controls(self, domain: Domain, count: int) -> dict[str, list[Ranking]]:
+        """Return the orders that no model had a part in: random ones, and that of the signal's own magnitudes.
+
+        Parameters
+        ----------
+        domain : Domain
+            In which terms.
+        count : int
+            Of random orders.
+        """
+        everything = self.signal - self.baseline("deletion", domain, slice(None))
+        own = domain.energy(domain.analyse(everything))
+        random = []
+        for number in range(count):
+            order = shuffled(own, copy_seed(self.seed, number + 1))
+            random.append(Ranking(domain, order.to(own.dtype)))
+        return {"random": random, "magnitude": [Ranking(domain, own)]}
+
+    def run(
+        self,
+        model: Model,
+        rankings: Mapping[Any, Ranking],
+        *,
+        kinds: tuple[Kind, ...] = KINDS,
+        batch_size: int | Literal["auto"] = "auto",
+        progress: Progress | Literal[False] | None = None,
+    ) -> dict[Any, dict[Kind, Curve]]:
+        """Trace the curves of some rankings.
+
+        Parameters
+        ----------
+        model : callable
+            As for `insertion`.
+        rankings : dict of Ranking
+            By any name.
+        kinds : tuple
+            Which curves.
+        batch_size, progress
+            As for `insertion`.
+
+        Returns
+        -------
+        dict of dict of Curve
+            By name and kind.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            If `progress` asked to stop.
+        """
+        require_model(model)
+        require_batch_size(batch_size)
+        require_progress(progress)
+        items = len(self.signal)
+        by_domain: dict[Domain, list[Any]] = {}
+        for name, ranking in rankings.items():
+            by_domain.setdefault(ranking.domain, []).append(name)
+        sub_batch = sub_batch_for(model, self.signal, None, batch_size, forward_only=True)
+        found: dict[Domain, list[NDArray[np.float64]]] = {domain: [] for domain in by_domain}
+        with undisturbed(model, self.signal.device), Meter(progress) as meter:
+            target = self.target if self.target is not None else self._predicted(model, sub_batch.size)
+            scorer = _Scorer(model, self.protocol, self.probability, target, sub_batch, meter)
+            for names in by_domain.values():
+                meter.expect(items * (1 + len(kinds) * (1 + len(names) * len(self._interior(rankings[names[0]])))))
+            for item in range(items):
+                for domain, names in by_domain.items():
+                    found[domain].append(self._run_item(item, [rankings[name] for name in names], kinds, scorer))
+        curves: dict[Any, dict[Kind, Curve]] = {}
+        for domain, names in by_domain.items():
+            values, energies = np.stack(found[domain], axis=-2)  # (kind, row, item, step + 1) each
+            for row, name in enumerate(names):
+                counts = self._counts(rankings[name])
+                curves[name] = {
+                    kind: Curve(kind, self.protocol, counts / counts[-1], energies[number, row], values[number, row])
+                    for number, kind in enumerate(kinds)
+                }
+        return curves
+
+    def frames(self, ranking: Ranking, kind: Kind, item: int) -> Tensor:
+        r"""Return what the model sees at every step, shape (step + 1, channel, \*space)."""
+        builder = _Builder(self, ranking.domain, item, (kind,))
+        counts = torch.as_tensor(self._counts(ranking))
+        ranks = self._ranks(ranking, item).expand(len(counts), -1)
+        made = builder.perturbed(ranks, counts)[kind]
+        start, end = builder.baselines[kind], builder.signal
+        if kind == "deletion":
+            start, end = end, start
+        made[counts == 0], made[counts == counts[-1]] = start, end
+        return made
+
+    def _ranks(self, ranking: Ranking, item: int) -> Tensor:
+        """Return the place of every unit of an item, shape (1, unit)."""
+        importance = ranking.importance[item : item + 1]
+        return rank(importance, shuffled(importance, copy_seed(self.seed, 0)))
+
+    def _counts(self, ranking: Ranking) -> NDArray[np.int64]:
+        """Return how many units are inserted or deleted at every step."""
+        return self.protocol.counts(ranking.importance.shape[1])
+
+    def _interior(self, ranking: Ranking) -> NDArray[np.int64]:
+        """Return the different counts between none and all: what has to be run."""
+        counts = self._counts(ranking)
+        return np.unique(counts[(counts > 0) & (counts < counts[-1])])
+
+    def _predicted(self, model: Model, step: int) -> Tensor:
+        """Return the predicted class of every item, shape (item,)."""
+        parts = self.signal.split(step)
+        return torch.cat([require_rows(columns_of(run_model(model, x.clone(), None)), len(x)).argmax(1) for x in parts])
+
+    def _run_item(
+        self, item: int, rankings: list[Ranking], kinds: tuple[Kind, ...], scorer: _Scorer
+    ) -> NDArray[np.float64]:
+        """Return scores and energies of rankings in one domain, shape (2, kind, ranking, step + 1)."""
+        builder = _Builder(self, rankings[0].domain, item, kinds)
+        ends = scorer.score(torch.cat([builder.signal, *builder.baselines.values()]), item).cpu().numpy()
+        counts, interior = self._counts(rankings[0]), self._interior(rankings[0])
+        table = np.empty((2, len(kinds), len(rankings), len(interior) + 2))
+        table[1, ..., 0], table[1, ..., -1] = 0, 1
+        for number, kind in enumerate(kinds):
+            first, last = (ends[1 + number], ends[0]) if kind == "insertion" else (ends[0], ends[1 + number])
+            table[0, number, :, 0], table[0, number, :, -1] = first, last
+        if len(interior):
+            ranks = torch.cat([self._ranks(ranking, item) for ranking in rankings])
+            row = torch.arange(len(rankings), device=ranks.device).repeat_interleave(len(interior))
+            count = torch.as_tensor(interior, device=ranks.device).repeat(len(rankings))
+            done, found = 0, []
+            while done < len(row):
+                part = slice(done, done + -(-scorer.sub_batch.size // len(kinds)))
+                made = builder.perturbed(ranks.index_select(0, row[part]), count[part])
+                scores = scorer.score(torch.cat(list(made.values())), item).unflatten(0, (len(kinds), -1))
+                energies = [builder.energy(kind, inputs) for kind, inputs in made.items()]
+                found.append(torch.stack([scores, torch.stack(energies).to(scores)]))
+                done += found[-1].shape[2]
+            table[..., 1:-1] = torch.cat(found, dim=2).unflatten(2, (len(rankings), -1)).cpu().numpy()
+        if not np.isfinite(table).all():
+            number, of, at = (int(index[0]) for index in np.nonzero(~np.isfinite(table[0])))
+            raise ValueError(
+                f"The model must give finite scores; that of item {item} at step {at} of {kinds[number]} is "
+                f"{table[0, number, of, at]}. Look for divisions and logarithms of zero in the model."
+            )
+        return table[..., np.searchsorted(np.concatenate([[0], interior, [counts[-1]]]), counts)]
+
+
+class _Builder:
+    """Makes the perturbed copies of one item, in one domain."""
+
+    def __init__(self, task: Task, domain: Domain, item: int, kinds: tuple[Kind, ...]) -> None:
+        one = slice(item, item + 1)
+        self.signal = task.signal[one]
+        self._domain = domain = domain.of_item(item) if isinstance(domain, GroupedDomain) else domain
+        self._stretched = task.protocol.stretched
+        self.baselines = {kind: task.baseline(kind, domain, one) for kind in kinds}
+        self._same = task.protocol.insertion_baseline is task.protocol.deletion_baseline
+        parts: dict[Kind, Any] = {}
+        for kind in kinds:
+            shared = self._same and parts
+            parts[kind] = next(iter(parts.values())) if shared else domain.analyse(self.signal - self.baselines[kind])
+        self._parts = parts
+
+    def perturbed(self, ranks: Tensor, counts: Tensor) -> dict[Kind, Tensor]:
+        r"""Insert, and delete, the first `counts` units, shape (row, channel, \*space) each."""
+        which = ranks < counts.to(ranks.device)[:, None]
+        made: dict[Kind, Tensor] = {}
+        kept: Tensor | None = None
+        for kind, parts in self._parts.items():
+            if kept is None or not self._same:  # what is kept is what is missing from the other curve
+                kept = self._domain.keep(parts, which)
+            made[kind] = self._stretch(self.baselines[kind] + kept if kind == "insertion" else self.signal - kept)
+        return made
+
+    def energy(self, kind: Kind, inputs: Tensor) -> Tensor:
+        """Return the energy that was inserted or deleted, as a fraction, shape (row,)."""
+        baseline = self.baselines[kind]
+        total = (self.signal - baseline).double().square().sum()
+        left = (inputs - baseline).double().flatten(1).square().sum(1) / total.clamp(min=torch.finfo(total.dtype).tiny)
+        return left if kind == "insertion" else 1 - left
+
+    def _stretch(self, inputs: Tensor) -> Tensor:
+        if not self._stretched:
+            return inputs
+        flat = inputs.flatten(1)
+        shape = (-1, *[1] * (inputs.ndim - 1))
+        low, high = (end.reshape(shape) for end in torch.aminmax(flat, dim=1))
+        spread_out = (inputs - low) / (high - low).clamp(min=torch.finfo(inputs.dtype).tiny)
+        return spread_out * (self.signal.amax() - self.signal.amin()) + self.signal.amin()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Scorer:
+    """Runs the model on inputs of one item, as many at once as is fastest, and measures its output."""
+
+    model: Model
+    protocol: Protocol
+    probability: Probability
+    target: Tensor | Score
+    sub_batch: SubBatch
+    meter: Meter
+
+    def score(self, inputs: Tensor, item: int) -> Tensor:
+        """Return the score of every input, shape (row,)."""
+        done, found = 0, []
+        while done < len(inputs):
+            part = inputs[done : done + min(len(inputs) - done, self.sub_batch.size)]
+            try:
+                with self.sub_batch.timed(len(part), inputs.device):
+                    output = run_model(self.model, part, None)
+            except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+                self.sub_batch.shrink(len(part), error)
+                continue
+            found.append(self._measured(output, len(part), item).detach().double())
+            done += len(part)
+        if not self.meter.advance(len(inputs)):
+            raise KeyboardInterrupt("`progress` returned False.")
+        return torch.cat(found)
+
+    def _measured(self, output: Any, rows: int, item: int) -> Tensor:
+        if not isinstance(self.target, torch.Tensor):
+            return score_of(output, self.target, torch.full((rows,), item))
+        columns = require_rows(columns_of(output), rows).double()
+        wanted = require_classes(self.target[item].to(columns.device).reshape(-1), columns.shape[1])
+        if self.protocol.quantity == "logit":
+            return columns[:, wanted[0]]
+        if self.probability != "none":
+            columns = columns.softmax(1) if self.probability == "softmax" else columns.sigmoid()
+        if self.protocol.quantity == "probability":
+            return columns[:, wanted[0]]
+        both = columns[:, wanted]
+        return both[:, 0] / both.sum(1).clamp(min=torch.finfo(both.dtype).tiny)
+
+
+def _overridden(rule: Protocol, overrides: Mapping[str, Any]) -> Protocol:
+    """Apply what users override; None leaves a setting as it is."""
+    known = ("steps", "domain", "baseline", "order", "unit", "axis", "quantity")
+    if unknown := [name for name in overrides if name not in known]:
+        raise TypeError(
+            f"A protocol has no setting {unknown[0]!r}; it has {', '.join(map(repr, known))}."
+            f"{nearest(unknown[0], known)}"
+        )
+    # in one order, so that a rule has one name
+    changes = {name: overrides[name] for name in known if overrides.get(name) is not None}
+    if "baseline" in changes:
+        baseline = changes.pop("baseline")
+        baseline = torch.as_tensor(baseline) if isinstance(baseline, np.ndarray) else baseline
+        zero = isinstance(baseline, (int, float)) and baseline == 0
+        changes |= dict.fromkeys(("insertion_baseline", "deletion_baseline"), None if zero else baseline)
+    return rule.with_overrides(**changes)
+
+
+def _wanted(
+    target: object, importances: Mapping[str, Importance], signal: Tensor, rule: Protocol
+) -> Tensor | Score | None:
+    """Return what is measured: a column per item, two of them for a contrast, or a score; None for the predicted."""
+    items = len(signal)
+    explained = [given for given in importances.values() if isinstance(given, Explanation)]
+    if rule.quantity == "contrast":
+        if target is None:
+            asked = {tuple(given.settings["contrast"]) for given in explained if "contrast" in given.settings}
+            target = Contrast(*asked.pop()) if len(asked) == 1 else None
+        if isinstance(target, Contrast):
+            return torch.tensor([[target.first, target.second]]).expand(items, 2)
+        pairs = None
+        if isinstance(target, (Sequence, torch.Tensor, np.ndarray)):
+            with suppress(TypeError, ValueError, RuntimeError, OverflowError):  # words, rows of unequal length
+                pairs = torch.as_tensor(target)
+        if pairs is None or tuple(pairs.shape) != (items, 2) or pairs.is_floating_point() or pairs.dtype == torch.bool:
+            raise ValueError(
+                f"A contrast needs two columns per item, whole numbers of shape ({items}, 2), the one that is asked "
+                f"for first; got {target!r}. Pass e.g. `target=Contrast(1, 0)` for all items."
+            )
+        return pairs.long()
+    if target is not None or not explained:
+        return require_target(target, items)
+    columns = [given.target for given in explained if given.target is not None]
+    if len(columns) < len(explained) or any(not torch.equal(columns[0], each) for each in columns):
+        raise ValueError(
+            "The explanations must be of one target, a column of the output per item; theirs differ, or are callables. "
+            "Pass what is to be measured, e.g. `target=3`."
+        )
+    return columns[0]
