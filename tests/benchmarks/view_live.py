@@ -96,7 +96,7 @@ _SWITCH = """async (list, wanted) => {
 }"""
 
 #: How large a volume is drawn, at rest, by default; and as the goal wants it.
-_AT_REST = "const AT_REST = 448;"
+_PIXELS = ("AT_REST", "MOVING")
 _SIDES = (448, 256)
 
 #: Move the slider of a scale, and wait until the picture is there: what the handler takes, and the frame. Reading one
@@ -205,13 +205,15 @@ def _volume(browser: Browser, folder: Path) -> Sequence[Row]:
         progress=False,
     )
     text = wam.export_html(explanation, folder / "volume.html").read_text("utf-8")
-    assert _AT_REST in text
+    assert all(f"const {pixels} = " in text for pixels in _PIXELS)
     found = []
     for side in _SIDES:
         # A policy that names the scripts by their hash would refuse the changed one.
         changed = re.sub(r"<meta http-equiv=\"Content-Security-Policy\"[^>]*>", "", text)
         path = folder / f"volume-{side}.html"
-        path.write_text(changed.replace(_AT_REST, f"const AT_REST = {side};"), "utf-8")
+        for pixels in _PIXELS:
+            changed = re.sub(rf"const {pixels} = \d+;", f"const {pixels} = {side};", changed)
+        path.write_text(changed, "utf-8")
         page = browser.new_page(viewport={"width": 1200, "height": 1000})
         page.add_init_script(_HOOKS)
         page.goto(path.as_uri())

@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from playwright.sync_api import Locator, expect
 
 import wam_widgets as wam
 from wam_widgets.export import page as page_of
 from wam_widgets.transform.geometry import spread
+from wam_widgets.widgets.volume_view import ROTATION
 
 from .expected import TABLES
 from .pages import Mount, View
@@ -22,10 +24,14 @@ from .pages import Mount, View
 #: As in camera.js: half of what is seen from top to bottom at a zoom of 1, in longest sides.
 HALF_HEIGHT = 0.85
 
-#: What is on the canvas in the frame that draws it; browsers forget it afterwards.
+#: What is on the canvas at rest, in the frame that draws it; browsers forget it afterwards.
 _SEEN = """(place, traits) => new Promise((done) => {
   place.model.update(traits);
-  requestAnimationFrame(() => {
+  requestAnimationFrame(function look() {
+    if (place.querySelector(".wam-volume").dataset.moving === "true") {
+      requestAnimationFrame(look);
+      return;
+    }
     const drawn = place.querySelector(".wam-camera canvas");
     const copy = new OffscreenCanvas(drawn.width, drawn.height).getContext("2d", { willReadFrequently: true });
     copy.drawImage(drawn, 0, 0);
@@ -104,14 +110,22 @@ VIEWS = {
 
 @pytest.mark.parametrize("rotation", VIEWS)
 @pytest.mark.parametrize("what", ["input", "attribution"])
+@pytest.mark.parametrize(
+    ("size", "spacing"), [((16, 16, 16), (1.0, 1.0, 1.0)), ((16, 12, 10), (1.0, 4.0, 1.0))], ids=["cube", "box"]
+)
 def test_a_bright_voxel_appears_where_the_projection_says(
-    mount: Mount, rotation: tuple[float, float], what: str
+    mount: Mount,
+    rotation: tuple[float, float],
+    what: str,
+    size: tuple[int, int, int],
+    spacing: tuple[float, float, float],
 ) -> None:
-    size, voxel = (16, 16, 16), (12, 3, 5)
-    view = mount(wam.VolumeViewer(dot(size, voxel), look="maximum"), forgiving=True)
+    voxel, grid = (12, 3, 5), wam.Grid(("z", "y", "x"), spacing, ("mm",) * 3)
+    view = mount(wam.VolumeViewer(dot(size, voxel, grid=grid), look="maximum"), forgiving=True)
     only = {"input": {"density": 1, "opacity": 0}, "attribution": {"density": 0, "opacity": 1}}[what]
     picture = seen(view, rotation=list(rotation), **only)
-    place = [(at + 0.5) / 16 - 0.5 for at in voxel]
+    sides = np.array(size) * spacing
+    place = ((np.array(voxel) + 0.5) / size - 0.5) * sides / sides.max()
     assert picture.max() > 0.5
     assert np.allclose(centroid(picture), VIEWS[rotation](*place), atol=0.006)
 
@@ -128,6 +142,77 @@ def test_spacing_stretches_the_volume_and_zoom_and_pan_move_it(mount: Mount) -> 
     smaller = centroid(seen(view, **still, pan=[0, 0], zoom=0.5))
     assert np.allclose(smaller, (place[0] / 2, place[1] / 2), atol=0.006)
     expect(view.place.locator(".wam-scalebar")).to_have_text("20 mm")
+
+
+def test_axes_that_share_a_unit_keep_their_proportions_beside_one_of_another(mount: Mount) -> None:
+    grid = wam.Grid(("time", "y", "x"), (0.04, 2.0, 1.0), ("s", "mm", "mm"))
+    view = mount(wam.VolumeViewer(dot((16, 16, 16), (15, 0, 8), grid=grid), look="maximum"), forgiving=True)
+    # y is twice as long as x, and time has the steps of x.
+    assert np.allclose(
+        centroid(seen(view, rotation=[0, 0], opacity=1)), (0.5 / 16 - 0.5, (15.5 / 16 - 0.5) / 2), atol=0.006
+    )
+    expect(view.place.locator(".wam-scalebar")).to_have_text("16 × 16 × 16 voxels")
+
+
+def test_another_axis_points_up_where_the_grid_says_so(mount: Mount) -> None:
+    grid = wam.Grid(("depth", "up", "width"), (1.0,) * 3, ("voxel",) * 3)
+    view = mount(wam.VolumeViewer(dot((16, 16, 16), (12, 13, 2), grid=grid), look="maximum"), forgiving=True)
+    assert view.state["up"] == 1
+    place = (2.5 / 16 - 0.5, 13.5 / 16 - 0.5)  # at 0 degrees the camera looks against the depth
+    assert np.allclose(centroid(seen(view, rotation=[0, 0], opacity=1)), place, atol=0.006)
+    front = slices(view).nth(0)
+    expect(front).to_have_attribute("aria-label", re.compile("^slice across depth: up up, width to the right"))
+    box = front.bounding_box()
+    assert box is not None
+    view.page.mouse.click(box["x"] + box["width"] * 2.5 / 16, box["y"] + box["height"] * 2.5 / 16)
+    assert view.state["cursor"] == [8, 13, 2]
+    front.press("ArrowUp")
+    assert view.state["cursor"] == [8, 14, 2]
+
+
+def test_a_faint_scale_alone_is_as_exact_as_a_strong_one(mount: Mount) -> None:
+    coarse = 0.001 * torch.rand(4, 4, 4, generator=torch.Generator().manual_seed(1))
+    weights = coarse.repeat_interleave(4, 0).repeat_interleave(4, 1).repeat_interleave(4, 2)
+    sign = torch.tensor([1.0, -1.0])
+    weights[:2, :2, :2] += torch.einsum("i,j,k->ijk", sign, sign, sign)  # one coefficient of the finest scale
+    explanation = wam.explain(
+        lambda volume: (volume * weights).flatten(1).sum(1, keepdim=True), torch.ones(1, 1, 16, 16, 16), 0,
+        method="saliency", wavelet="haar", level=2, progress=False,
+    )  # fmt: skip
+    maps = explanation.maps()[0].double().numpy()
+    assert maps[2].max() > 100 * maps[0].max()
+    cells = np.array([64, 64, 8])
+    faint = cells[0] * maps[0]
+    viewer = wam.VolumeViewer(explanation, look="maximum", per="cell", threshold=0, limit=float(faint.max()))
+    view = mount(viewer, forgiving=True)
+    for traits in ({"weights": [1, 0, 0]}, {"weights": [1, 0, 0], "signed": True}):
+        picture = seen(view, rotation=[0, 0], opacity=1, **traits)
+        side = len(picture)
+        places = np.round(((np.arange(16) + 0.5) / 16 - 0.5) / HALF_HEIGHT * side / 2 + side / 2).astype(int)
+        found = picture[side - places[:, None], places[None]]  # z upwards, y to the right
+        value = faint.max(2) / faint.max()
+        fraction = 0.5 + value / 2 if "signed" in traits else value
+        table = TABLES[view.state["signed_colours"] if "signed" in traits else "magma"]
+        expected = table[np.round(1023 * np.clip(fraction, 0, 1)).astype(int), 3] / 255
+        inside = np.ix_(*[[1, 2, 5, 6, 9, 10, 13, 14]] * 2)  # of cells, away from where neighbours are mixed
+        assert np.abs(found - expected)[inside].max() < (0.02 if "signed" in traits else 0.012)
+
+
+def test_what_cannot_be_told_from_zero_is_hidden_in_3d(mount: Mount) -> None:
+    sure, chance = (3, 3, 3), (12, 12, 12)
+    where = torch.zeros(1, 1, 16, 16, 16)
+    where[0, 0][sure] = 1
+    signal = where.clone()
+    # The gradient at the other voxel is the noise itself.
+    explanation = wam.explain(
+        lambda volume: ((volume * where).flatten(1).sum(1) + volume[:, 0, *chance] ** 2)[:, None], signal, 0,
+        samples=12, noise=0.5, wavelet=None, progress=False,
+    )  # fmt: skip
+    view = mount(wam.VolumeViewer(explanation, look="maximum", threshold=0.01, limit=0.1), forgiving=True)
+    both = centroid(seen(view, rotation=[0, 0], opacity=1))
+    one = centroid(seen(view, rotation=[0, 0], opacity=1, significant=True))
+    assert np.allclose(both, (0, 0), atol=0.1)
+    assert np.allclose(one, (3.5 / 16 - 0.5, 3.5 / 16 - 0.5), atol=0.006)
 
 
 @pytest.mark.parametrize("look", ["volume", "maximum", "surface"])
@@ -150,6 +235,9 @@ def test_a_slider_sends_no_array_to_the_graphics_memory_or_the_kernel(mount: Mou
     after = seen(view, weights=[1, 0, 0])
     assert view.page.evaluate("uploads") == uploads
     assert not np.array_equal(before, after)
+    view.place.evaluate("place => place.model.update({ _errors: { ...place.model.get('_errors') } })")
+    view.settled()
+    assert view.page.evaluate("uploads") == uploads  # errors that arrive are only read off
     view.set(signed=True)
     view.settled()
     assert view.page.evaluate("uploads") > uploads  # signs are other numbers
@@ -164,9 +252,12 @@ def test_a_lost_context_is_made_anew(mount: Mount) -> None:
       lost.loseContext();
       const back = new Promise((done) => canvas.addEventListener("webglcontextrestored", done, { once: true }));
       await new Promise((done) => setTimeout(done)); // the loss is told in a task of its own
-      lost.restoreContext();
-      await back;
+      window.back = () => (lost.restoreContext(), back);
     }""")
+    expect(view.place.get_by_text("The browser has lost its graphics memory")).to_be_visible()
+    expect(volume(view)).to_be_hidden()
+    view.page.evaluate("back()")
+    expect(volume(view)).to_be_visible()
     assert np.array_equal(seen(view, opacity=1), before)
 
 
@@ -238,7 +329,7 @@ def test_the_readout_has_the_values_of_the_voxel(mount: Mount) -> None:
     explanation = smooth(grid=wam.Grid(("z", "y", "x"), (2.0, 0.5, 0.5), ("mm", "mm", "mm")))
     view = mount(wam.VolumeViewer(explanation, cursor=[3, 7, 11]), forgiving=True)
     text = view.place.locator(".wam-readout > div").first.inner_text()
-    assert text.startswith("Voxel [3, 7, 11], x 5.5 mm, y 3.5 mm, z 6 mm: input ")
+    assert text.startswith("Voxel [3, 7, 11], x 5.5 mm, y 3.5 mm, z 6 mm from the first voxel: input ")
     value = float(explanation.signal[0, 0, 3, 7, 11])
     assert float(text.split("input ")[1].split(",")[0]) == pytest.approx(value, rel=0.006)
     cells = view.place.locator(".wam-readout tbody tr").nth(2).locator("td").all_inner_texts()
@@ -250,6 +341,27 @@ def test_the_readout_has_the_values_of_the_voxel(mount: Mount) -> None:
         found, error = (float(part.replace("−", "-")) for part in cell.split(" ± "))
         assert found == pytest.approx(float(band[0, 0, 1, 3, 5]), rel=0.006)
         assert error == pytest.approx(float(errors[name][0, 0, 1, 3, 5]), rel=0.006)
+
+
+def test_an_affine_makes_places_world_coordinates(mount: Mount) -> None:
+    turned = ((0.0, -0.5, 0.0, 10.0), (0.0, 0.0, 0.5, 20.0), (2.0, 0.0, 0.0, -30.0), (0.0, 0.0, 0.0, 1.0))
+    grid = wam.Grid(("z", "y", "x"), (2.0, 0.5, 0.5), ("mm", "mm", "mm"), turned)
+    view = mount(wam.VolumeViewer(smooth(grid=grid), cursor=[3, 7, 11]), forgiving=True)
+    text = view.place.locator(".wam-readout > div").first.inner_text()
+    assert text.startswith("Voxel [3, 7, 11], x 6.5 mm, y 25.5 mm, z −24 mm in world coordinates: input ")
+    expect(view.place.get_by_role("slider", name="slice along z")).to_have_attribute("aria-valuetext", "z −24 mm")
+
+
+@pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (1.0, 8.0, 1.0)])
+def test_slices_keep_their_proportions_however_tall(mount: Mount, spacing: tuple[float, float, float]) -> None:
+    grid = wam.Grid(("z", "y", "x"), spacing, ("mm", "mm", "mm"))
+    view = mount(wam.VolumeViewer(smooth(grid=grid)), forgiving=True)
+    sides = np.array((12, 9, 14)) * spacing
+    for across, (down, right) in enumerate([(1, 2), (0, 2), (0, 1)]):
+        box = slices(view).nth(across).bounding_box()
+        assert box is not None
+        assert box["height"] <= 322
+        assert box["width"] / box["height"] == pytest.approx(sides[right] / sides[down], rel=0.02)
 
 
 def test_the_cross_hair_is_moved_on_slices_by_pointer_and_keys(mount: Mount) -> None:
@@ -298,20 +410,123 @@ def test_the_camera_is_turned_moved_and_reset_by_pointer_and_keys(mount: Mount) 
     view.page.mouse.down()
     view.page.mouse.move(box["x"] + 140, box["y"] + 80)
     assert view.state["rotation"] == [10, 20]
-    expect(view.place.locator(".wam-volume")).to_have_attribute("data-moving", "true")
+    expect(view.place.locator(".wam-volume")).to_have_attribute("data-moving", "false")  # a finger that rests
     view.page.mouse.up()
-    expect(view.place.locator(".wam-volume")).to_have_attribute("data-moving", "false")
     pane.press("0")
-    assert (view.state["rotation"], view.state["pan"], view.state["zoom"]) == ([35, 25], [0, 0], 1)
+    assert (view.state["rotation"], view.state["pan"], view.state["zoom"]) == (list(ROTATION), [0, 0], 1)
 
 
-def test_a_click_finds_the_strongest_voxel_along_the_line_of_sight(mount: Mount) -> None:
-    view = mount(wam.VolumeViewer(dot((16, 16, 16), (12, 3, 5)), rotation=[0, 0]), forgiving=True)
+@pytest.mark.parametrize("what", ["pointer", "key", "wheel", "slider", "scale"])
+def test_the_picture_is_coarse_while_something_moves(mount: Mount, what: str) -> None:
+    view = mount(wam.VolumeViewer(smooth()), forgiving=True)
+    pane, box = volume(view), volume(view).bounding_box()
+    assert box is not None
+    view.settled()
+    view.place.evaluate("""(place) => {
+      const root = place.querySelector(".wam-volume");
+      window.sides = [];
+      const note = () => sides.push([root.dataset.moving, root.querySelector(".wam-camera canvas").width]);
+      note();
+      new MutationObserver(note).observe(root, { attributes: true, attributeFilter: ["data-moving"] });
+    }""")
+    if what == "pointer":
+        view.page.mouse.move(box["x"] + 100, box["y"] + 100)
+        view.page.mouse.down()
+        view.page.mouse.move(box["x"] + 140, box["y"] + 80)
+    elif what == "key":
+        pane.press("ArrowRight")
+    elif what == "wheel":
+        view.page.mouse.move(box["x"] + 100, box["y"] + 100)
+        view.page.keyboard.down("Control")
+        view.page.mouse.wheel(0, 100)
+    elif what == "slider":
+        view.place.get_by_role("slider", name="threshold").fill("50")
+    else:
+        view.place.locator("[data-weight='0']").fill("0")
+    states = view.page.evaluate("""() => new Promise((done) => {
+      const look = () => (sides.length > 2 && sides.at(-1)[0] === "false" ? done(sides) : requestAnimationFrame(look));
+      look();
+    })""")
+    assert states[0] == ["false", 448]
+    assert {tuple(each) for each in states} == {("false", 448), ("true", 192)}
+
+
+def test_two_fingers_enlarge_and_move(mount: Mount) -> None:
+    view = mount(wam.VolumeViewer(smooth()), forgiving=True)
+    volume(view).scroll_into_view_if_needed()
     box = volume(view).bounding_box()
     assert box is not None
-    right, up = (3.5 / 16 - 0.5) / HALF_HEIGHT, (12.5 / 16 - 0.5) / HALF_HEIGHT
+    session = view.page.context.new_cdp_session(view.page)
+
+    def touch(kind: str, *points: tuple[float, float]) -> None:
+        fingers = [
+            {"x": box["x"] + box["width"] * x, "y": box["y"] + box["height"] * y, "id": name}
+            for name, (x, y) in enumerate(points)
+        ]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": fingers})
+
+    touch("touchStart", (0.4, 0.5), (0.6, 0.5))
+    for step in range(1, 11):  # both to the right and upwards, as far apart as they were
+        touch("touchMove", (0.4 + 0.01 * step, 0.5 - 0.02 * step), (0.6 + 0.01 * step, 0.5 - 0.02 * step))
+    touch("touchEnd")
+    assert view.state["rotation"] == list(ROTATION)
+    assert view.state["zoom"] == pytest.approx(1, abs=0.02)
+    assert view.state["pan"] == pytest.approx([0.1 * 2 * HALF_HEIGHT, 0.2 * 2 * HALF_HEIGHT], abs=0.02)
+    touch("touchStart", (0.4, 0.5), (0.6, 0.5))
+    for step in range(1, 11):  # apart
+        touch("touchMove", (0.4 - 0.01 * step, 0.5), (0.6 + 0.01 * step, 0.5))
+    touch("touchEnd")
+    assert view.state["zoom"] == pytest.approx(2, abs=0.05)
+    assert view.state["pan"] == pytest.approx([0.1 * 2 * HALF_HEIGHT, 0.2 * 2 * HALF_HEIGHT], abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("size", "spacing"), [((16, 16, 16), (1.0, 1.0, 1.0)), ((16, 12, 10), (1.0, 4.0, 1.0))], ids=["cube", "box"]
+)
+def test_a_click_finds_the_strongest_voxel_along_the_line_of_sight(
+    mount: Mount, size: tuple[int, int, int], spacing: tuple[float, float, float]
+) -> None:
+    grid = wam.Grid(("z", "y", "x"), spacing, ("mm",) * 3)
+    view = mount(wam.VolumeViewer(dot(size, (12, 3, 5), grid=grid), rotation=[0, 0]), forgiving=True)
+    box = volume(view).bounding_box()
+    assert box is not None
+    sides = np.array(size) * spacing
+    up, right, _ = ((np.array((12, 3, 5)) + 0.5) / size - 0.5) * sides / sides.max() / HALF_HEIGHT
     view.page.mouse.click(box["x"] + box["width"] * (1 + right) / 2, box["y"] + box["height"] * (1 - up) / 2)
     assert view.state["cursor"] == [12, 3, 5]
+
+
+def test_a_slider_of_the_cut_stops_at_the_other_and_the_kernel_takes_every_box(mount: Mount) -> None:
+    viewer = wam.VolumeViewer(smooth())
+    view = mount(viewer, forgiving=True)
+    view.place.locator("summary").click()
+    begin, end = (view.place.get_by_role("slider", name=f"y {which}", exact=True) for which in ("from", "to"))
+    end.fill("58")
+    begin.fill("80")
+    expect(begin).to_have_value("57")
+    begin.fill("90")  # which changes nothing but the slider
+    expect(begin).to_have_value("57")
+    for place in range(100):
+        viewer.clip = [0, 1, place / 100, (place + 1) / 100, 0, 1]
+    viewer.clip = view.state["clip"]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_snapshot_is_on_paper_and_has_its_axes(mount: Mount, theme: Any) -> None:
+    view = mount(wam.VolumeViewer(dot((16, 16, 16), (12, 3, 5)), density=0), forgiving=True)
+    view.page.emulate_media(color_scheme=theme)
+    with view.page.expect_download() as download:
+        view.place.get_by_role("button", name="snapshot").click()
+    assert download.value.suggested_filename == "volume.png"
+    with Image.open(download.value.path()) as image:
+        pixels = np.asarray(image.convert("RGBA")).astype(int)
+    assert (pixels[..., 3] == 255).all()
+    paper = {"light": (255, 255, 255), "dark": (0x16, 0x18, 0x1B)}[theme]
+    assert all(tuple(pixels[row, column, :3]) == paper for row in (0, -1) for column in (0, -1))
+    grey = np.ptp(pixels[..., :3], axis=2) < 12
+    marked = grey & (np.abs(pixels[..., 0] - paper[0]) > 60)
+    assert marked[:400].mean() > 0.005  # the box
+    assert marked[-30:, :150].any()  # the scale
 
 
 def test_two_viewers_on_one_page_are_independent(mount: Mount) -> None:
@@ -345,6 +560,16 @@ def test_without_webgl_the_slices_show_what_is_inside_and_say_so(mount: Mount) -
     slices(view).nth(1).press("ArrowUp")
     assert view.state["cursor"] == [7, 4, 7]
     expect(slices(view).nth(0).locator("canvas")).to_have_js_property("width", 14)
+
+
+def test_more_scales_than_are_drawn_are_shown_in_slices(mount: Mount) -> None:
+    eight, nine = (wam.VolumeViewer(smooth(level=level, mode="zero")) for level in (7, 8))
+    view = mount(eight, nine, forgiving=True)
+    assert seen(view, opacity=1, threshold=0).any()
+    expect(volume(view.nth(1))).to_be_hidden()
+    expect(view.place.get_by_text("at most 8 scales")).to_be_hidden()
+    expect(view.nth(1).place.get_by_text("In 3-D at most 8 scales are drawn: choose a lower level.")).to_be_visible()
+    expect(slices(view.nth(1)).nth(0)).to_be_visible()
 
 
 def test_a_volume_beyond_what_the_browser_draws_is_shown_in_slices(mount: Mount) -> None:

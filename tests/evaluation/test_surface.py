@@ -33,6 +33,13 @@ def test_what_has_no_surface_is_refused(full: bool) -> None:
         distance_to_surface(torch.full((2, 2, 2), full))
 
 
+@pytest.mark.usefixtures("as_a_user")
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int64, torch.float32])
+def test_a_shape_of_numbers_is_refused(dtype: torch.dtype) -> None:
+    with pytest.raises(TypeError, match=rf"`shape` must be a tensor of bool; got {dtype}\. Pass e\.g\. `shape > 0\.5`"):
+        distance_to_surface(torch.tensor([0, 0, 1, 1, 0], dtype=dtype))
+
+
 def test_the_mean_follows_importance_and_not_its_amount() -> None:
     values = torch.tensor([[[1.0, 2.0], [3.0, 4.0]]])
     spot, even, nothing = torch.zeros(2, 2), torch.full((2, 2), 7.0), torch.zeros(2, 2)

@@ -78,7 +78,10 @@ def main() -> None:
     options = parser.parse_args()
     began = time.perf_counter()
     voxels = read("digits", "test")
-    found = measure(voxels, len(voxels.targets) if options.digits is None else options.digits)
+    count = len(voxels.targets) if options.digits is None else options.digits
+    if not 1 <= count <= len(voxels.targets):
+        parser.error(f"--digits must be from 1 to {len(voxels.targets)}; got {count}")
+    found = measure(voxels, count)
     rows = rows_of(found)
     about = record("volume_model")
     print(
@@ -106,12 +109,9 @@ def measure(voxels: Voxels, count: int) -> Findings:
         signal, targets = voxels.signals[numbers], voxels.targets[numbers]
         shapes = signal[:, 0] >= WITHIN
         places = measured_places(shapes)
-        found = maps(model, signal, targets, seed=SEED + int(numbers[0]))
-        found |= {
-            f"untrained, {name}": each
-            for name, each in maps(untrained, signal, targets, seed=SEED + int(numbers[0])).items()
-            if name in EXPLAINED[:2]
-        }
+        found = maps(model, signal, targets, EXPLAINED, seed=SEED + int(numbers[0]))
+        nothing_learnt = maps(untrained, signal, targets, EXPLAINED[:2], seed=SEED + int(numbers[0]))
+        found |= {f"untrained, {name}": each for name, each in nothing_learnt.items()}
         found["magnitude of the coefficients"] = spread(
             wam.decompose(signal, WAVELET, level=LEVEL).map(torch.abs), orientations=False
         )
@@ -133,19 +133,19 @@ def untrained_like(model: VoxelNet) -> VoxelNet:
         return VoxelNet(model.labels, model.size).eval()
 
 
-def maps(model: VoxelNet, signal: Tensor, targets: Tensor, *, seed: int) -> dict[str, Tensor]:
-    """Explain the digits' own classes: maps (digit, scale, z, y, x) by method."""
+def maps(model: VoxelNet, signal: Tensor, targets: Tensor, methods: Sequence[str], *, seed: int) -> dict[str, Tensor]:
+    """Explain the digits' own classes by some of `EXPLAINED`: maps (digit, scale, z, y, x) by method."""
     # The fastest sub-batch differs from run to run, and with it the order of sums.
     settings: dict[str, Any] = {"wavelet": WAVELET, "level": LEVEL, "batch_size": 16, "progress": False}
     smoothgrad = wam.explain(model, signal, targets, seed=range(seed, seed + len(signal)), **settings)
     found = {"SmoothGrad": smoothgrad, "SmoothGrad × input": smoothgrad.contribution()}
-    if not any(parameter.requires_grad for parameter in model.parameters()):  # the trained one
+    if "Integrated Gradients" in methods:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Integrated Gradients with", RuntimeWarning)  # a gap of more than 5 %
             found["Integrated Gradients"] = wam.explain(
                 model, signal, targets, method="integrated_gradients", **settings
             )
-    return {name: each.maps() for name, each in found.items()}
+    return {name: found[name].maps() for name in methods}
 
 
 def measured_places(shapes: Tensor) -> dict[str, Float[Tensor, "digit z y x"]]:
@@ -192,13 +192,12 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     """Write one block per measure, methods down and scales across, coarse to fine."""
     lines: list[tuple[str, ...]] = []
     for measure_, words in MEASURES.items():
-        lines.append((words, "", *SCALES[1:], "detail 1 − detail 3"))
+        lines.append((words, *SCALES, "detail 1 − detail 3"))
         for method in dict.fromkeys(row["method"] for row in rows):
             own = {row["scale"]: row for row in rows if (row["method"], row["measure"]) == (method, measure_)}
             cells = [_written(own[scale], "mean") for scale in SCALES]
             difference = "" if method == EVERYWHERE else _written(own[SCALES[-1]], "minus_coarse")
             lines.append((f"  {method}", *cells, difference))
-    lines = [(line[0], SCALES[0], *line[2:]) if not line[1] else line for line in lines]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         "  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
@@ -219,7 +218,7 @@ def drawn(rows: Sequence[dict[str, Any]], voxels: Voxels) -> Figure:
     above, below = parts
     number = int((voxels.targets == 3).nonzero()[0])
     signal = voxels.signals[number : number + 1]
-    found = maps(volume_model(), signal, voxels.targets[number : number + 1], seed=SEED)["SmoothGrad"][0]
+    found = maps(volume_model(), signal, voxels.targets[number : number + 1], EXPLAINED[:1], seed=SEED)[EXPLAINED[0]][0]
     panels = above.subplots(1, 1 + len(SCALES))
     outline = (signal[0, 0] >= WITHIN).any(0).double().numpy()
     for panel, name, volume in zip(panels, ("a digit", *SCALES), (signal[0, 0], *found), strict=True):
@@ -245,7 +244,10 @@ def drawn(rows: Sequence[dict[str, Any]], voxels: Voxels) -> Figure:
             )
         panel.set_xticks(range(len(SCALES)), SCALES, fontsize=SIZE - 2, **TEXT)
     panels[0].legend(fontsize=SIZE - 3, frameon=False)
-    foot(figure, "Above: means along z of SmoothGrad's maps; the line is the digit's outline. Below: 95 % intervals.")
+    foot(
+        figure,
+        "Above: means of SmoothGrad's maps over depth; the line is the digit's outline. Below: 95 % intervals.",
+    )
     return figure
 
 

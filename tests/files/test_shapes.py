@@ -104,6 +104,7 @@ def test_the_same_shape_is_the_same_voxels_and_no_random_number_is_used_up() -> 
         (np.zeros((0, 3)), ValueError, r"must have a surface or points; it has neither\."),
         (np.zeros((3, 4)), ValueError, r"shape \(point, 3\); got float64 of shape \(3, 4\)\. Transpose it"),
         (torch.zeros(1, 1, 8, 8, 8), ValueError, r"a volume needs no voxelising"),
+        ([[1, 2, 3], [4]], ValueError, r"`shape` can't be read: .* Pass points of three coordinates each"),
         (np.ones((4, 3)), ValueError, r"must have an extent; all 4 point\(s\) lie at \(1\.0, 1\.0, 1\.0\)\."),
         (
             np.array([[0, 0, 0], [0, np.nan, 0], [np.inf, 0, 0]]),
@@ -132,6 +133,7 @@ def test_what_is_no_shape_is_refused_with_the_remedy(shape: Any, error: type[Exc
         ({"size": 1}, r"`size` must be a whole number from 2 to 512; got 1\."),
         ({"size": 4096}, r"`size` must be a whole number from 2 to 512; got 4096\."),
         ({"size": 8.5}, r"got 8\.5"),
+        ({"axes": 5}, r"`axes` must be 'x', 'y' and 'z' in some order; got 5\. Pass e\.g\. `axes="),
         ({"share": 0}, r"`share` must be more than 0 and at most 1; got 0\."),
         ({"share": 1.5}, r"got 1\.5"),
         ({"axes": ("z", "y")}, r"`axes` must be 'x', 'y' and 'z' in some order; got \('z', 'y'\)\."),

@@ -220,6 +220,20 @@ def test_headers_that_unpack_to_gigabytes_are_not_unpacked(tmp_path: Path) -> No
         wam.load_volume(tmp_path / "a.npz")
 
 
+@pytest.mark.parametrize("declared", [2**28, 7])  # 7: nibabel reads 8 bytes less, which to a stream means all there are
+def test_the_extensions_of_a_header_are_never_read(tmp_path: Path, declared: int) -> None:
+    values = numbered(4, 5, 6)
+    content = patched(written(tmp_path / "scan.nii", values), (108, struct.pack("<f", 368))).read_bytes()
+    extension = struct.pack("<4B4i", 1, 0, 0, 0, declared, 0, 0, 0)
+    bomb = tmp_path / "bomb.nii.gz"
+    bomb.write_bytes(gzip.compress(content[:348] + extension + content[352:] + bytes(2**26)))
+    tracemalloc.start()
+    signal, _ = wam.load_volume(bomb)
+    assert tracemalloc.get_traced_memory()[1] < 2**22
+    tracemalloc.stop()
+    assert np.array_equal(signal[0, 0].numpy(), values.transpose(2, 1, 0))
+
+
 class _Surprise:
     def __reduce__(self) -> tuple[Any, tuple[str]]:
         return (pytest.fail, ("it was unpickled",))
@@ -297,6 +311,30 @@ def test_a_spacing_that_is_not_positive_is_refused_unless_another_is_given(
         wam.load_volume(path)
     signal, grid = wam.load_volume(path, spacing=(3, 2, 1))
     assert (signal.shape, grid.spacing) == ((1, 1, 6, 5, 4), (3.0, 2.0, 1.0))
+
+
+@pytest.mark.parametrize("codes", ["RAS", "LPS", "SAL", "PIR"])
+@pytest.mark.parametrize("kept", ["nothing", "qform", "bad sform and qform"])
+def test_a_file_with_the_spacing_that_it_lacks_is_the_healthy_file(tmp_path: Path, codes: str, kept: str) -> None:
+    upright = nibabel.Nifti1Image(numbered(4, 5, 6), AFFINE)
+    image = upright.as_reoriented(nibabel.orientations.axcodes2ornt(codes))
+    image.set_qform(image.affine, code=1)
+    image.set_sform(image.affine, code=0)
+    nibabel.save(image, tmp_path / "healthy.nii")
+    nibabel.save(image, tmp_path / "bad.nii")
+    if kept == "nothing":
+        for name in ("healthy.nii", "bad.nii"):
+            patched(tmp_path / name, (252, bytes(4)))
+    if kept.startswith("bad"):
+        patched(tmp_path / "bad.nii", (254, struct.pack("<h", 1)), (280, bytes(48)))
+    signal, grid = wam.load_volume(tmp_path / "healthy.nii")
+    bad = patched(tmp_path / "bad.nii", (80, struct.pack("<3f", 0, -2, float("nan"))))
+    with pytest.raises(ValueError, match=r"must be positive, along axes that differ"):
+        wam.load_volume(bad)
+    mended, mended_grid = wam.load_volume(bad, spacing=grid.spacing)
+    assert mended.equal(signal)
+    assert mended_grid.spacing == grid.spacing
+    np.testing.assert_allclose(np.array(mended_grid.affine), np.array(grid.affine), atol=1e-5)
 
 
 def test_an_affine_whose_axes_fall_together_is_refused(tmp_path: Path) -> None:

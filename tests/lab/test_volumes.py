@@ -56,8 +56,7 @@ def changed(cell: Cell, before: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
         now = looks(cell)
         if before is None:
             orange = (now[..., 0] > 1.5 * now[..., 2]) & (now[..., 0] > 90)
-            grey = np.ptp(now.astype(int), axis=2).max(initial=0, where=~orange)
-            if orange.mean() > 0.005 and grey >= 0:
+            if orange.mean() > 0.005:
                 return now
         elif now.shape == before.shape and np.abs(now.astype(int) - before).mean() > 0.3:
             return now

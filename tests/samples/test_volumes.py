@@ -32,7 +32,7 @@ DIGITS = Collection(
     (volume_model, former_model),
     "digits",
     16,
-    ("z", "y", "x"),
+    ("depth", "up", "width"),
     {UNSTATED},
 )
 FURNITURE = Collection(

@@ -32,7 +32,7 @@ def test_the_published_noise_is_that_of_the_experiments() -> None:
 
 
 def test_a_grid_can_be_told_and_not_changed() -> None:
-    affine = tuple(tuple(float(row == column) for column in range(4)) for row in range(4))
+    affine = tuple(map(tuple, np.diag([2.0, 0.5, 0.5, 1]).tolist()))
     grid = Grid(("z", "y", "x"), (2.0, 0.5, 0.5), ("mm", "mm", "mm"), affine)
     assert grid.affine == affine
     with pytest.raises(dataclasses.FrozenInstanceError):
@@ -50,13 +50,14 @@ def test_a_grid_can_be_told_and_not_changed() -> None:
         ({"spacing": (float("inf"), 1.0)}, r"must be positive; got \(inf, 1\.0\)"),
         (
             {"affine": ((1.0,) * 4,) * 3},
-            r"got 3 rows of lengths \[4, 4, 4\].*Pass e\.g\. `image\.affine`",
+            r"got 3 rows of lengths \[4, 4, 4\].*Pass e\.g\. `image\.affine\[:, \[2, 1, 0, 3\]\]`",
         ),
         ({"affine": ((1.0,) * 3,) * 4}, r"got 4 rows of lengths \[3, 3, 3, 3\]"),
         (
             {"affine": ((float("nan"),) * 4,) * 4},
             r"4 x 4 matrix of finite numbers; got 4 rows .*\(\(nan",
         ),
+        ({"affine": ((1.0,) * 4,) * 4}, r"must belong to three axes, and .* spacing \(1\.0, 1\.0\)"),
     ],
 )
 def test_an_impossible_grid_is_refused(options: dict[str, Any], words: str) -> None:
@@ -64,9 +65,39 @@ def test_an_impossible_grid_is_refused(options: dict[str, Any], words: str) -> N
         Grid(**{"axes": ("y", "x"), "spacing": (1.0, 1.0), "units": ("mm", "mm"), **options})
 
 
+def test_an_affine_in_the_order_of_the_file_is_refused_where_the_spacing_tells() -> None:
+    in_file = np.array([[0.0, -2, 0, 7], [0.5, 0, 0, 8], [0, 0, 3, 9], [0, 0, 0, 1]])  # of the axes (i, j, k)
+    spacing = (3.0, 2.0, 0.5)
+    words = r"spacing \(3\.0, 2\.0, 0\.5\); they are \(0\.5, 2\.0, 3\.0\)\. Pass e\.g\. `image\.affine\[:"
+    with pytest.raises(ValueError, match=words):
+        Grid(("z", "y", "x"), spacing, ("mm",) * 3, tuple(map(tuple, in_file.tolist())))
+    made = Grid(("z", "y", "x"), spacing, ("mm",) * 3, tuple(map(tuple, in_file[:, [2, 1, 0, 3]].tolist())))
+    assert np.array(made.affine) @ (5, 4, 3, 1) == pytest.approx(in_file @ (3, 4, 5, 1))
+
+
+@pytest.mark.parametrize("step", [1, 2, 3])
+def test_a_coarser_grid_is_that_of_what_is_pooled(step: int) -> None:
+    affine = np.array([[0.0, -2, 0, 7], [0, 0, 0.5, 8], [3.0, 0, 0, 9], [0, 0, 0, 1]])
+    grid = Grid(("z", "y", "x"), (3.0, 2.0, 0.5), ("mm",) * 3, tuple(map(tuple, affine.tolist())))
+    places = torch.stack(torch.meshgrid(*(torch.arange(6.0),) * 3, indexing="ij"))
+    world = torch.einsum("wa,azyx->wzyx", torch.from_numpy(affine[:3, :3]).float(), places)
+    pooled = torch.nn.functional.avg_pool3d(world, step)
+    coarse = grid.coarser(step)
+    assert coarse.spacing == tuple(step * each for each in grid.spacing)
+    found = np.array(coarse.affine) @ (1, 0, 1, 1)
+    assert found[:3] == pytest.approx(pooled[:, 1, 0, 1].numpy() + affine[:3, 3])
+    assert Grid.sound(8000).coarser(step).sample_rate == pytest.approx(8000 / step)
+
+
+def test_a_step_that_is_none_is_refused(as_a_user: None) -> None:
+    with pytest.raises(ValueError, match=r"`step` must be a whole number of at least 1; got 0"):
+        Grid.default(3).coarser(0)
+
+
 def test_lists_and_arrays_make_a_grid_too(as_a_user: None) -> None:
-    made = Grid(["z", "y", "x"], np.array([2.0, 1, 1]), ["mm"] * 3, np.eye(4))  # type: ignore[arg-type]
-    told = Grid(("z", "y", "x"), (2.0, 1.0, 1.0), ("mm",) * 3, tuple(tuple(row) for row in np.eye(4).tolist()))
+    made = Grid(["z", "y", "x"], np.array([2.0, 1, 1]), ["mm"] * 3, np.diag([2.0, 1, 1, 1]))  # type: ignore[arg-type]
+    rows = tuple(map(tuple, np.diag([2.0, 1, 1, 1]).tolist()))
+    told = Grid(("z", "y", "x"), (2.0, 1.0, 1.0), ("mm",) * 3, rows)
     assert made == told
     assert hash(made) == hash(told)
     with pytest.raises(ValueError, match="one entry per spatial axis"):

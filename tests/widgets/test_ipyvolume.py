@@ -17,13 +17,13 @@ SIZE = (12, 9, 14)
 
 
 def test_the_surface_of_a_ball_is_its_sphere() -> None:
-    axes = np.meshgrid(*(np.arange(40) + 0.5,) * 3, indexing="ij")
-    distance = np.sqrt(sum((axis - 20) ** 2 for axis in axes))
+    axes = np.meshgrid(*(np.arange(40.0),) * 3, indexing="ij")
+    distance = np.sqrt(sum((axis - 19.5) ** 2 for axis in axes))
     found = _surface(np.maximum(1 - distance / 20, 0), 0.5, np.array([2.0, 1.0, 1.0]))
     assert found is not None
     corners, triangles = found
     # Half of the largest value, which is that of the middle voxels, lies 10 voxels from the middle.
-    radius = np.linalg.norm((corners - [40, 20, 20]) / [2, 1, 1], axis=1)
+    radius = np.linalg.norm((corners - [39, 19.5, 19.5]) / [2, 1, 1], axis=1)
     np.testing.assert_allclose(radius, 10.4, atol=0.25)
     assert triangles.max() < len(corners)
     assert _surface(np.zeros((4, 4, 4)), 0.5, np.ones(3)) is None
@@ -35,7 +35,8 @@ def test_the_figure_holds_the_input_and_the_map_on_the_same_axes() -> None:
     figure, (scales, level) = shown.children[-1], shown.children[0].children
     (volume,), (mesh,) = figure.volumes, figure.meshes
     np.testing.assert_allclose(volume.data_original, given.signal[0].mean(0), atol=1e-6)
-    assert [tuple(map(float, side)) for side in volume.extent_original] == [(0, 14), (0, 9), (0, 24)]
+    assert [tuple(map(float, side)) for side in volume.extent_original] == [(-0.5, 13.5), (-0.5, 8.5), (-1, 23)]
+    assert [tuple(getattr(figure, name)) for name in ("xlim", "ylim", "zlim")] == [(-0.5, 23.5), (-0.5, 23.5), (-1, 23)]
     assert (figure.xlabel, figure.ylabel, figure.zlabel) == ("x (mm)", "y (mm)", "z (mm)")
     found = _surface(given.maps()[0, 1].double().numpy(), 0.4, np.array([2.0, 1.0, 1.0]))
     assert found is not None
@@ -46,6 +47,14 @@ def test_the_figure_holds_the_input_and_the_map_on_the_same_axes() -> None:
     scales.value = "all scales"
     assert scales.options == ("all scales", *given.scales)
     assert isinstance(wam.show(given, backend="ipyvolume"), type(shown))
+
+
+def test_axes_of_different_units_are_in_voxels() -> None:
+    video = explanation(*SIZE, level=1, grid=wam.Grid(("time", "y", "x"), (0.04, 2.0, 2.0), ("s", "mm", "mm")))
+    figure = wam.to_ipyvolume(video).children[-1]
+    assert (figure.xlabel, figure.ylabel, figure.zlabel) == ("x (voxel)", "y (voxel)", "time (voxel)")
+    extent = [tuple(map(float, side)) for side in figure.volumes[0].extent_original]
+    assert extent == [(-0.5, 13.5), (-0.5, 8.5), (-0.5, 11.5)]
 
 
 def test_ipyvolume_s_current_figure_stays_as_it_was() -> None:
@@ -63,8 +72,9 @@ def test_what_cannot_be_drawn_is_refused(as_a_user: None, monkeypatch: pytest.Mo
     given = explanation(*SIZE, level=1)
     with pytest.raises(ValueError, match="or None for all; got 'detail 2'"):
         wam.to_ipyvolume(given, scale="detail 2")
-    with pytest.raises(ValueError, match="`threshold` must be above 0 and below 1; got 1"):
-        wam.to_ipyvolume(given, threshold=1)
+    for threshold in (0.005, 1):
+        with pytest.raises(ValueError, match=f"`threshold` must be from 0.01 to 0.99; got {threshold}"):
+            wam.to_ipyvolume(given, threshold=threshold)
     with pytest.raises(ValueError, match="which have 3 spatial axes; got 2"):
         wam.to_ipyvolume(explanation())
     with pytest.raises(ValueError, match=r"got 'ipyvol'\. Did you mean 'ipyvolume'"):

@@ -62,7 +62,11 @@ def test_it_opens_at_the_middle_and_says_what_it_is(viewer: wam.VolumeViewer) ->
         ("rotation", [0], "two angles in degrees"),
         ("pan", [0], "two fractions of the longest side"),
         ("clip", [0, 1], "a begin and an end per axis, as fractions, six numbers"),
-        ("clip", [0, 1, 0.5, 0.5, 0, 1], "must end at least 0.01 after it begins; got 0.5 to 0.5 along axis 1"),
+        (
+            "clip",
+            [0, 1, 0.5, 0.5, 0, 1],
+            r"at least 0.01 after it begins; got 0.5 to 0.5 along axis 1\. Pass e\.g\. `\[0",
+        ),
         ("weights", [1], r"one entry per scale \(approximation, detail 1\), 2; got 1"),
         ("look", "iso", "must be one of 'volume', 'maximum', 'surface'"),
         ("orientations", ["horizontal"], "must be among 'aad'"),
@@ -77,6 +81,26 @@ def test_a_setting_that_cannot_be_right_is_refused(viewer: wam.VolumeViewer, nam
     assert getattr(viewer, name) == before
 
 
+@pytest.mark.parametrize(("axes", "up"), [(("z", "y", "x"), 0), (("depth", "up", "width"), 1), (("a", "b", "up"), 2)])
+def test_the_axis_that_is_named_so_points_up_in_space_and_on_the_thumbnail(axes: tuple[str, ...], up: int) -> None:
+    given = explanation(*SIZE, level=1, items=2, grid=wam.Grid(axes, (1.0,) * 3, ("voxel",) * 3))
+    viewer = wam.VolumeViewer(given)
+    assert viewer.up == up
+    thumbnail = viewer._items[0]
+    photo = np.frombuffer(thumbnail["photo"], np.uint8).reshape(*thumbnail["size"], 4)
+    grey = given.signal[0].mean(0).numpy()
+    expected = grey.max(0) if "up" not in axes else grey.max(0)[::-1] if up == 1 else grey.max(0).T[::-1]
+    assert photo.shape[:2] == expected.shape
+    assert np.abs(photo[..., 0] / 255 - (expected - expected.min()) / np.ptp(expected)).max() < 0.01
+    assert wam.VolumeViewer(given, up=2).up == 2
+
+
+def test_the_affine_is_sent() -> None:
+    affine = ((0.0, 0.0, 3.0, 1.0), (0.0, 2.0, 0.0, 2.0), (1.0, 0.0, 0.0, 3.0), (0.0, 0.0, 0.0, 1.0))
+    grid = wam.Grid(("z", "y", "x"), (1.0, 2.0, 3.0), ("mm",) * 3, affine)
+    assert wam.VolumeViewer(explanation(*SIZE, level=1, grid=grid))._signal["grid"]["affine"] == list(map(list, affine))
+
+
 def test_only_volumes_that_a_page_can_hold_are_viewed(as_a_user: None) -> None:
     with pytest.raises(ValueError, match=r"3 spatial axes; got 2, of size \(12, 17\)"):
         wam.VolumeViewer(explanation())
@@ -86,9 +110,8 @@ def test_only_volumes_that_a_page_can_hold_are_viewed(as_a_user: None) -> None:
         wam.VolumeViewer(torch.zeros(1))  # type: ignore[arg-type]
     large = wam.explain(lambda x: x.mean((1, 2, 3, 4), keepdim=False)[:, None], torch.rand(1, 1, 128, 128, 260), 0,
                         method="saliency", wavelet=None, progress=False)  # fmt: skip
-    with pytest.raises(
-        ValueError, match=r"4,259,840\. Explain a smaller one: `torch.nn.functional.avg_pool3d\(signal, 2\)"
-    ):
+    words = r"4,259,840\. Explain a smaller one: `.*avg_pool3d\(signal, 2\)`, with `grid=grid\.coarser\(2\)`"
+    with pytest.raises(ValueError, match=words):
         wam.VolumeViewer(large)
 
 

@@ -3,42 +3,19 @@
 from __future__ import annotations
 
 import io
-import struct
-import tokenize
 import zipfile
-import zlib
 from typing import IO, TYPE_CHECKING
 
 import numpy as np
 from numpy.lib import format as npy
 
-from .limits import refused, require_voxels
+from .limits import refused, require_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
 _REMEDY = "Save it anew, `np.save(path, array)`, without Python objects."
-#: What NumPy and zipfile raise at files that are damaged, or no such files.
-_ERRORS = (
-    ValueError,
-    TypeError,
-    OSError,
-    EOFError,
-    KeyError,
-    IndexError,
-    OverflowError,
-    NotImplementedError,
-    RuntimeError,
-    SyntaxError,
-    RecursionError,
-    MemoryError,
-    struct.error,
-    tokenize.TokenError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
-
 #: Bytes of the longest header that is read; NumPy's own for numbers have about 120.
 _LONGEST_HEADER = 10_000
 
@@ -51,13 +28,13 @@ def read_npy(path: Path, most_voxels: object) -> np.ndarray:
 
 def read_npz(path: Path, most_voxels: object, choose: Callable[[tuple[str, ...]], str]) -> np.ndarray:
     """Return one array of an `.npz` file, if it has at most `most_voxels` numbers; `choose` names it."""
-    with refused(repr(str(path)), _REMEDY, *_ERRORS):
+    with refused(repr(str(path)), _REMEDY):
         bundle = zipfile.ZipFile(path)
     with bundle:
         members = {name.removesuffix(".npy"): name for name in bundle.namelist() if name.endswith(".npy")}
         name = choose(tuple(members))
         what = f"{name!r} in {str(path)!r}"
-        with refused(what, _REMEDY, *_ERRORS):
+        with refused(what, _REMEDY):
             stream = bundle.open(members[name])
         with stream:
             return _read(stream, what, most_voxels)
@@ -65,10 +42,10 @@ def read_npz(path: Path, most_voxels: object, choose: Callable[[tuple[str, ...]]
 
 def _read(stream: IO[bytes] | io.BufferedIOBase, what: str, most_voxels: object) -> np.ndarray:
     """Read an array, once its header is known to declare neither objects nor more than fits."""
-    with refused(what, _REMEDY, *_ERRORS):
+    with refused(what, _REMEDY):
         shape = _header(stream)
-    require_voxels(shape or (1,), most_voxels, what)
-    with refused(what, _REMEDY, *_ERRORS):
+    require_size(shape or (1,), most_voxels, what)
+    with refused(what, _REMEDY):
         stream.seek(0)
         values: np.ndarray = npy.read_array(stream, allow_pickle=False)
     return values

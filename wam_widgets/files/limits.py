@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import struct
+import tokenize
+import zipfile
+import zlib
 from contextlib import contextmanager
 from math import prod
 from pathlib import Path
@@ -20,6 +24,26 @@ if TYPE_CHECKING:
 #: What a file may hold unless the caller allows more: 512 along each axis, which is half a GiB of float32.
 MOST_VOXELS = 512**3
 
+#: What readers raise at files that are damaged, or no such files.
+DAMAGE: tuple[type[Exception], ...] = (
+    ValueError,
+    TypeError,
+    OSError,
+    EOFError,
+    KeyError,
+    IndexError,
+    OverflowError,
+    NotImplementedError,
+    RuntimeError,
+    SyntaxError,
+    RecursionError,
+    MemoryError,
+    struct.error,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
 #: A reader may quote what it stumbled over, which may be the whole file.
 _LONGEST_REASON = 250
 
@@ -37,7 +61,7 @@ def require_file(path: object) -> Path:
     return found
 
 
-def require_voxels(shape: Sequence[int], most: object, what: str) -> None:
+def require_size(shape: Sequence[int], most: object, what: str) -> None:
     """Check that so many voxels may be read, before any is."""
     limit = whole_number(most)
     if limit is None or limit < 1:
@@ -66,10 +90,10 @@ def require_fill(fill: object) -> float | None:
 
 @contextmanager
 def refused(what: str, remedy: str, *errors: type[Exception]) -> Iterator[None]:
-    """Answer a reader's own `errors` with the rule, the file and what to do about it."""
+    """Answer `DAMAGE`, and a reader's own `errors`, with the rule, the file and what to do about it."""
     try:
         yield
-    except errors as error:
+    except (*DAMAGE, *errors) as error:
         reason = str(error).strip().rstrip(".")[:_LONGEST_REASON] or type(error).__name__
         raise ValueError(f"{what} can't be read: {reason}. {remedy}") from error
 

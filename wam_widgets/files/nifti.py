@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import struct
-import zlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,14 +10,13 @@ import numpy as np
 from wam_widgets.checks import optional_module
 from wam_widgets.transform import Grid
 
-from .limits import refused, require_voxels
+from .limits import refused, require_size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
 _REMEDY = "Export it anew, or check it with `nib-ls`."
-_ERRORS = (ValueError, TypeError, OSError, EOFError, KeyError, IndexError, OverflowError, struct.error, zlib.error)
 #: Millimetres of each unit that NIfTI knows; a file that doesn't say means mm.
 _MILLIMETRES = {"mm": 1.0, "meter": 1000.0, "micron": 0.001, "unknown": 1.0}
 #: Bytes between header and data, where extensions (DICOM headers and the like) may stand.
@@ -31,28 +28,39 @@ def read_nifti(
 ) -> tuple[np.ndarray, Grid]:
     """Return one volume, axes (z, y, x), turned by quarters to be closest to right, front and up, and its grid."""
     nibabel = optional_module("nibabel", "Reading NIfTI", "volumes")
-    errors = (*_ERRORS, nibabel.filebasedimages.ImageFileError, nibabel.spatialimages.HeaderDataError)
+    errors = (nibabel.filebasedimages.ImageFileError, nibabel.spatialimages.HeaderDataError)
     what = repr(str(path))
     with refused(what, _REMEDY, *errors):
         header = _header(path, nibabel)
         shape = tuple(map(int, header.get_data_shape()))
     _require_one_volume(shape, index, what)
-    require_voxels(shape[:3], most_voxels, what)
+    require_size(shape[:3], most_voxels, what)
     with refused(what, _REMEDY, *errors):
-        image = nibabel.load(path, mmap=False)
-        values = np.asarray(image.dataobj[(..., *_beyond_space(shape, index))])
+        written = np.array(header["pixdim"][1:4], dtype=float)
+        header.check_fix()
         unit = _MILLIMETRES.get(header.get_xyzt_units()[0], 1.0)
-    affine = _affine(header, image.affine, what, given=spacing is not None)
+        affine = header.get_best_affine()
+    # Without a matrix, nibabel takes the distances in the header, after mending those that are not positive.
+    steps = np.linalg.norm(affine[:3, :3], axis=0) if int(header["sform_code"]) else written
+    good = _spans(affine) and np.isfinite(steps).all() and (steps > 0).all()
+    if not good and spacing is None:
+        shown = tuple(round(float(step), 6) for step in steps)
+        raise ValueError(
+            f"The voxel spacing in {what} must be positive, along axes that differ; it is {shown} along x, y and z. "
+            f"Pass it, `spacing=(1.0, 1.0, 1.0)` along z, y and x in mm."
+        )
+    with refused(what, _REMEDY, *errors):
+        if spacing is not None:
+            affine = _respaced(header, np.asarray(spacing) / unit, nibabel)
+        # The file's data alone: `nibabel.load` reads what lies before them too, however long it says that it is.
+        values = nibabel.arrayproxy.ArrayProxy(path, header, mmap=False)[(..., *_beyond_space(shape, index))]
     affine[:3] *= unit
     turns = nibabel.io_orientation(affine)
     values = nibabel.apply_orientation(values, turns).transpose(2, 1, 0)
     # Of the turned axes, and then of the tensor's order: z first.
     affine = (affine @ nibabel.orientations.inv_ornt_aff(turns, shape[:3]))[:, [2, 1, 0, 3]]
-    steps = np.linalg.norm(affine[:3, :3], axis=0)
-    if spacing is not None:
-        affine[:3, :3] *= np.asarray(spacing) / steps
-        steps = np.asarray(spacing)
-    return values, Grid(("z", "y", "x"), tuple(steps), ("mm",) * 3, tuple(map(tuple, affine)))
+    distances = np.linalg.norm(affine[:3, :3], axis=0) if spacing is None else spacing
+    return values, Grid(("z", "y", "x"), tuple(distances), ("mm",) * 3, tuple(map(tuple, affine)))
 
 
 def _header(path: Path, nibabel: Any) -> Any:
@@ -102,19 +110,22 @@ def _beyond_space(shape: tuple[int, ...], index: int | None) -> tuple[int, ...]:
     return (index or 0, *(0 for _ in shape[4:])) if len(shape) > 3 else ()
 
 
-def _affine(header: Any, affine: np.ndarray, what: str, *, given: bool) -> np.ndarray:
-    """Return a copy of the file's affine whose axes have a length and differ."""
-    found = np.array(affine, dtype=float)
-    # Without a matrix, nibabel takes the distances in the header, after mending those that are not positive.
-    written = np.asarray(header["pixdim"][1:4], dtype=float)
-    steps = np.linalg.norm(found[:3, :3], axis=0) if int(header["sform_code"]) else written
-    good = np.isfinite(found).all() and np.isfinite(steps).all() and (steps > 0).all()
-    if good and abs(np.linalg.det(found[:3, :3] / np.linalg.norm(found[:3, :3], axis=0))) > 1e-6:
-        return found
-    if given:
-        return np.eye(4)
-    shown = tuple(round(float(step), 6) for step in steps)
-    raise ValueError(
-        f"The voxel spacing in {what} must be positive, along axes that differ; it is {shown} along x, y and z. Pass "
-        f"it, `spacing=(1.0, 1.0, 1.0)` along z, y and x in mm."
-    )
+def _spans(affine: np.ndarray) -> bool:
+    """Tell whether the axes have a length and differ."""
+    lengths = np.linalg.norm(affine[:3, :3], axis=0)
+    if not np.isfinite(affine).all() or not (lengths > 0).all():
+        return False
+    return bool(abs(np.linalg.det(affine[:3, :3] / lengths)) > 1e-6)
+
+
+def _respaced(header: Any, spacing: np.ndarray, nibabel: Any) -> np.ndarray:
+    """Return the affine with other distances along z, y and x, in the header's unit; directions are the file's."""
+    header["pixdim"][1:4] = 1
+    while not _spans(affine := header.get_best_affine()):  # of no use; without both, a file has directions of its own
+        header["sform_code" if int(header["sform_code"]) else "qform_code"] = 0
+    steps = spacing[::-1][nibabel.io_orientation(affine)[:, 0].astype(int)]  # along the axes as they are stored
+    if int(header["sform_code"]):
+        affine[:3, :3] *= steps / np.linalg.norm(affine[:3, :3], axis=0)
+        return np.asarray(affine)
+    header["pixdim"][1:4] = steps
+    return np.asarray(header.get_best_affine())

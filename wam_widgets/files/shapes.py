@@ -82,7 +82,7 @@ def voxelise(
     taken = finite_number(share)
     if taken is None or not 0 < taken <= 1:
         raise ValueError(f"`share` must be more than 0 and at most 1; got {share!r}. Pass e.g. `share=0.92`.")
-    names = tuple(axes)
+    names = tuple(map(str, np.ravel(axes)))
     if sorted(names) != ["x", "y", "z"]:
         raise ValueError(
             f"`axes` must be 'x', 'y' and 'z' in some order; got {axes!r}. Pass e.g. `axes=('y', 'z', 'x')`."
@@ -110,7 +110,8 @@ def voxelise(
 def _points(shape: Any, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Return points, axes (point, xyz), and some that reach as far: of a cloud, or of a surface and its corners."""
     if isinstance(shape, np.ndarray | torch.Tensor | list | tuple):
-        array = np.asarray(shape.detach().cpu() if isinstance(shape, torch.Tensor) else shape)
+        with refused("`shape`", "Pass points of three coordinates each, shape (point, 3)."):
+            array = np.asarray(shape.detach().cpu() if isinstance(shape, torch.Tensor) else shape)
         if array.ndim != 2 or array.shape[1] != 3 or array.dtype.kind not in "iuf":
             raise ValueError(
                 f"`shape` must be points of three real coordinates, shape (point, 3); got {array.dtype} of shape "

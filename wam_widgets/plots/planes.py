@@ -59,12 +59,15 @@ class Plane:
 
     @property
     def extent(self) -> tuple[float, float, float, float]:
-        """Left, right, bottom and top in the grid's units: samples are centred on their coordinates, rows go down."""
+        """Left, right, bottom and top in the grid's units: samples are centred on their coordinates.
+
+        Rows go down, but where their axis is named "up".
+        """
         *rows, (left, right) = (
             (-0.5 * self.grid.spacing[axis], (self.size[axis] - 0.5) * self.grid.spacing[axis]) for axis in self.axes
         )
         top, bottom = rows[0] if rows else (1.0, 0.0)
-        return left, right, bottom, top
+        return (left, right, top, bottom) if self._upwards else (left, right, bottom, top)
 
     @property
     def width(self) -> float:
@@ -79,7 +82,11 @@ class Plane:
     @property
     def _true_ratio(self) -> float:
         left, right, bottom, top = self.extent
-        return (bottom - top) / (right - left)
+        return abs(bottom - top) / (right - left)
+
+    @property
+    def _upwards(self) -> bool:
+        return len(self.axes) == 2 and self.grid.axes[self.axes[0]] == "up"
 
     @property
     def _to_scale(self) -> bool:
@@ -156,7 +163,7 @@ class Plane:
         axes.imshow(
             picture,
             extent=self.extent,
-            origin="upper",
+            origin="lower" if self._upwards else "upper",
             aspect="equal" if self._to_scale else "auto",
             interpolation="nearest",
             **colours,  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ import torch
 if TYPE_CHECKING:
     from torch import Tensor
 
-from wam_widgets.checks import finite_number
+from wam_widgets.checks import finite_number, require_count
 
 
 class Dimensions(NamedTuple):
@@ -100,12 +100,14 @@ class Grid:
     units : tuple of str
         Unit of each axis, such as "s" or "mm"; by default "sample", "px" or "voxel".
     affine : tuple of tuple of float, optional
-        4 x 4 matrix from voxel indices to world coordinates, as NIfTI stores it (volumes only).
+        4 x 4 matrix from voxel indices, in the order of the tensor, to world coordinates x, y and z in the axes' unit
+        (volumes only): of a NIfTI image whose array is transposed to (z, y, x), `image.affine[:, [2, 1, 0, 3]]`.
 
     Raises
     ------
     ValueError
-        If the lengths disagree, a spacing is not positive, or the affine is not 4 x 4.
+        If the lengths disagree, a spacing is not positive, or the affine is not 4 x 4 or has other distances between
+        voxels than the spacing.
 
     Examples
     --------
@@ -143,11 +145,40 @@ class Grid:
             return
         object.__setattr__(self, "affine", tuple(tuple(map(float, row)) for row in self.affine))
         rows = [len(row) for row in self.affine]
+        remedy = "Pass e.g. `image.affine[:, [2, 1, 0, 3]]` with a tensor of axes (z, y, x)."
         if rows != [4] * 4 or not all(math.isfinite(number) for row in self.affine for number in row):
             raise ValueError(
                 f"`affine` of a grid must be a 4 x 4 matrix of finite numbers; got {len(rows)} rows of lengths {rows}: "
-                f"{self.affine}. Pass e.g. `image.affine`."
+                f"{self.affine}. {remedy}"
             )
+        lengths = tuple(math.hypot(*column[:3]) for column in zip(*self.affine, strict=True))[:3]
+        if len(self.spacing) != 3 or not np.allclose(lengths, self.spacing, rtol=1e-3, atol=0):  # files are imprecise
+            raise ValueError(
+                f"`affine` of a grid must belong to three axes, and its columns must be as long as their spacing "
+                f"{self.spacing}; they are {tuple(round(length, 6) for length in lengths)}. {remedy}"
+            )
+
+    def coarser(self, step: int) -> Grid:
+        """Return the grid of means over blocks of so many samples along each axis, as pooling leaves them.
+
+        Raises
+        ------
+        ValueError
+            Unless the step is a whole number of at least 1.
+
+        Examples
+        --------
+        >>> fine = Grid(("z", "y", "x"), (1.0, 0.5, 0.5), ("mm", "mm", "mm"))
+        >>> fine.coarser(2).spacing  # of `torch.nn.functional.avg_pool3d(signal, 2)`
+        (2.0, 1.0, 1.0)
+        """
+        size = require_count("step", step, 2)
+        affine = None
+        if self.affine is not None:  # places are the blocks' centres
+            affine = tuple(
+                (*(size * each for each in row[:3]), row[3] + sum(row[:3]) * (size - 1) / 2) for row in self.affine
+            )
+        return Grid(self.axes, tuple(size * each for each in self.spacing), self.units, affine)
 
     @property
     def sample_rate(self) -> float | None:

@@ -6,11 +6,11 @@ import { manyOf, radios, slide } from "./shared/controls.js";
 import { ShownGrid } from "./shared/grids.js";
 import { box, classes, colours, items, needKernel, noise, question, takenErrors, wavelet } from "./shared/panels.js";
 import { cameraOf, raycaster } from "./shared/raycaster.js";
-import { coefficientTable, placeInWords, whatTheyAre } from "./shared/readout.js";
+import { coefficientTable, whatTheyAre } from "./shared/readout.js";
 import { scaleSliders } from "./shared/sliders.js";
 import { slicePanes } from "./shared/slices.js";
 import { element, memory, view } from "./shared/view.js";
-import { axesOf, sliceOf, strongestAlong, unpackVolume } from "./shared/volumes.js";
+import { axesOf, sliceOf, strongestAlong, unpackVolume, whereIs } from "./shared/volumes.js";
 
 /**
  * @typedef {import("./shared/volumes.js").VolumeValues} Values
@@ -32,6 +32,11 @@ const STILL = 150;
 /** The settings that decide which coefficients are shown. */
 const SHOWN = ["orientations", "signed", "significant", "rate", "denoised"];
 
+const ORIENTATIONS = ["aad", "ada", "add", "daa", "dad", "dda", "ddd"];
+
+/** Scales that are drawn in 3-D: as many as two textures have channels. */
+const MOST_SCALES = 8;
+
 const render = view(({ model, el, life }) => {
   const traits = /** @type {Traits} */ (model);
   const set = life.setter(traits);
@@ -49,6 +54,7 @@ const render = view(({ model, el, life }) => {
   const shown = () => remember("shown", SHOWN, () => new ShownGrid(values, errors, traits));
   const maps = () => remember("maps", [...SHOWN, "per"], () => shown().maps(traits.get("per")));
   const weights = () => values.scales.map((_, at) => traits.get("weights")[at] ?? 1);
+  const needErrors = () => traits.get("significant") || traits.get("denoised");
   const empty = () => new Float32Array(values.grey.length);
   const mixedAt = (/** @type {number} */ index) => maps().reduce((sum, map, scale) => sum + weights()[scale] * map[index], 0);
   const mixed = () => remember("mixed", [...SHOWN, "per", "weights"], () => mix(maps(), weights(), empty()));
@@ -61,30 +67,39 @@ const render = view(({ model, el, life }) => {
     automatic, signed: () => shown().signed, fitted: () => limitOf([mixed()]),
   });
 
-  const picture = cameraPane(life, traits, set, {
-    moving(now) {
-      moving = now;
-      redraw();
-      if (!now) rest();
-    },
-    choose(at) {
-      const camera = cameraOf(traits.get("rotation"), traits.get("up"));
-      const from = camera.right.map((each, axis) => at[0] * each + at[1] * camera.up[axis]);
-      const { half, size } = values;
-      const found = strongestAlong((index) => Math.abs(mixedAt(index)), size, { half, from, forward: camera.forward, clip: traits.get("clip") });
-      if (found) set({ cursor: found });
-    },
+  const picture = cameraPane(life, traits, set, (at) => {
+    const camera = cameraOf(traits.get("rotation"), traits.get("up"));
+    const from = camera.right.map((each, axis) => at[0] * each + at[1] * camera.up[axis]);
+    const { half, size } = values;
+    const found = strongestAlong((index) => Math.abs(mixedAt(index)), size, { half, from, forward: camera.forward, clip: traits.get("clip") });
+    if (found) set({ cursor: found });
   });
   const caster = raycaster(picture.canvas);
   life.endings.push(() => caster?.end());
-  let tooLarge = false;
-  let peak = 1;
+  /** Why there is no picture in 3-D. */
+  const lack = () => {
+    if (!caster) return "This browser has no WebGL 2: the slices show what is inside.";
+    if (caster.gl.isContextLost()) return "The browser has lost its graphics memory: the slices show what is inside.";
+    if (values.scales.length > MOST_SCALES) return `In 3-D at most ${MOST_SCALES} scales are drawn: choose a lower level. The slices show all.`;
+    if (Math.max(...values.size) <= caster.most()) return "";
+    return `This browser draws volumes of at most ${caster.most()} voxels a side: explain a smaller one, torch.nn.functional.avg_pool3d(signal, 2). The slices show all.`;
+  };
+  const sayLack = () => {
+    missing.textContent = lack();
+    picture.pane.hidden = inSpace.hidden = picture.buttons.hidden = Boolean(missing.textContent);
+  };
+  /** @type {number[]} */
+  let peaks = [];
   /** What the graphics memory holds now. */
   let held = { grey: "", maps: "", table: "" };
-  life.listen(picture.canvas, "webglcontextlost", (event) => event.preventDefault());
+  life.listen(picture.canvas, "webglcontextlost", (event) => {
+    event.preventDefault(); // it may come back
+    sayLack();
+  });
   life.listen(picture.canvas, "webglcontextrestored", () => {
     caster?.forget();
     held = { grey: "", maps: "", table: "" };
+    sayLack();
     draw();
   });
   const upload = () => {
@@ -92,15 +107,15 @@ const render = view(({ model, el, life }) => {
     const grey = values.key + values.size;
     if (held.grey !== grey) caster.setGrey(values.bright, values.size);
     const now = maps();
-    const which = `${values.key} ${[...SHOWN, "per"].map((name) => JSON.stringify(traits.get(name)))} ${Boolean(errors)}`;
-    if (held.maps !== which) peak = caster.setMaps(now, values.size, shown().signed);
+    const which = `${values.key} ${[...SHOWN, "per"].map((name) => JSON.stringify(traits.get(name)))} ${needErrors() && Boolean(errors)}`;
+    if (held.maps !== which) peaks = caster.setMaps(now, values.size, shown().signed);
     const { table, signed } = scale();
     const tableName = `${signed} ${traits.get(signed ? "signed_colours" : "colours")}`;
     if (held.table !== tableName) caster.setTable(table);
     held = { grey, maps: which, table: tableName };
   };
   const drawVolume = () => {
-    if (!caster || tooLarge || caster.gl.isContextLost()) return;
+    if (!caster || lack()) return;
     upload();
     const side = moving ? MOVING : AT_REST;
     const { canvas } = picture;
@@ -110,10 +125,10 @@ const render = view(({ model, el, life }) => {
     const ink = getComputedStyle(el).color.match(/\d+(\.\d+)?/g)?.slice(0, 3).map((each) => Number(each) / 255) ?? [0.5, 0.5, 0.5];
     const { limit, signed } = scale();
     caster.draw(traits.get("look"), {
-      weights: weights(),
+      weights: weights().map((each, at) => (limit > 0 ? (each * peaks[at]) / limit : 0)),
       camera,
       numbers: {
-        reach: picture.reach(), unit: limit > 0 ? peak / limit : 0, threshold: Math.max(traits.get("threshold"), 1e-3), opacity: traits.get("opacity"),
+        reach: picture.reach(), threshold: Math.max(traits.get("threshold"), 1e-3), opacity: traits.get("opacity"),
         curve: traits.get("curve"), density: traits.get("density"), pace: moving ? FAST_PACE : PACE,
       },
       isSigned: signed,
@@ -123,10 +138,6 @@ const render = view(({ model, el, life }) => {
       },
     });
   };
-  const rest = life.afterRest(() => {
-    moving = false;
-    draw();
-  }, STILL);
   const draw = () => {
     drawVolume();
     picture.annotate(cameraOf(traits.get("rotation"), traits.get("up")), values);
@@ -167,7 +178,7 @@ const render = view(({ model, el, life }) => {
     const current = { values, errors, shown: shown() };
     const heat = `input ${written(values.grey[index])}, heat map ${written(mixedAt(index))}`;
     const parts = values.scales.map(({ name }, scale) => `${name} ${written(maps()[scale][index])}`);
-    where.textContent = `Voxel [${place.join(", ")}], ${placeInWords(values, place)}: ${heat} (${parts.join(", ")}). ${whatTheyAre(current)}:`;
+    where.textContent = `Voxel [${place.join(", ")}], ${whereIs(values.grid, place)}: ${heat} (${parts.join(", ")}). ${whatTheyAre(current)}:`;
     table.replaceChildren(...coefficientTable(current, place));
     if (el.contains(document.activeElement)) live.textContent = where.textContent;
   };
@@ -176,7 +187,7 @@ const render = view(({ model, el, life }) => {
   const sliders = scaleSliders(life, traits, () => traits.get("_signal").scales.map((/** @type {any} */ each) => each.name));
   life.listen(sliders.reset, "click", () => set({ limit: 0 }));
   const hundredths = { values: Array.from({ length: 101 }, (_, at) => at / 100), write: percent };
-  const bands = manyOf(bound, "orientations", "orientations", traits.get("orientations").length === 7 ? traits.get("orientations") : ["aad", "ada", "add", "daa", "dad", "dda", "ddd"]);
+  const bands = manyOf(bound, "orientations", "orientations", ORIENTATIONS);
   const per = radios(bound, "per", "amounts", [["sample", "amounts per voxel"], ["cell", "per coefficient"]]);
   const inSpace = element("div", { class: "wam-stack" },
     radios(bound, "look", "look", [["volume", "volume"], ["maximum", "maximum"], ["surface", "surface"]]),
@@ -184,8 +195,9 @@ const render = view(({ model, el, life }) => {
     slide(bound, "curve", "opacity curve", { values: [0.5, 1, 1.5, 2, 3, 4, 6], write: (each) => `value to the ${written(each)}` }), slide(bound, "density", "input", hundredths), clipping(bound));
   const snapshot = element("button", { type: "button", title: "save the volume as it is seen, as a PNG" }, "snapshot");
   life.listen(snapshot, "click", () => {
+    moving = false;
     draw(); // a canvas forgets its picture after the frame
-    const link = element("a", { href: picture.canvas.toDataURL("image/png"), download: "volume.png" });
+    const link = element("a", { href: picture.snapshot(), download: "volume.png" });
     link.click();
   });
   const display = box("Show", inSpace, element("div", { class: "wam-stack" }, slide(bound, "opacity", "opacity", hundredths), bands, per,
@@ -209,10 +221,21 @@ const render = view(({ model, el, life }) => {
 
   // ------------------------------------------------------------------------------------------------------ what follows what
   const redraw = life.everyFrame(draw);
+  const rest = life.afterRest(() => {
+    moving = false;
+    draw();
+  }, STILL);
+  const glide = () => {
+    if (!values) return; // nothing is drawn yet
+    moving = true;
+    redraw();
+    rest();
+  };
+  const restLegend = life.afterRest(drawLegend, STILL); // it takes the whole volume
   const redrawSlices = life.everyFrame(() => {
     drawSlices();
-    drawLegend();
     showPlace();
+    restLegend();
   });
   const moved = life.everyFrame(() => {
     slices.mark();
@@ -222,8 +245,9 @@ const render = view(({ model, el, life }) => {
   let known = "";
   const takeErrors = () => {
     errors = takenErrors(traits, values, sliders, [picture.pane, slices.element])?.errors ?? null;
-    forget("shown", "maps", "mixed");
+    if (needErrors()) forget("shown", "maps", "mixed"); // else errors are only read off
   };
+  life.follow(traits, ["threshold", "curve", "density", "clip", "rotation", "zoom", "pan", "weights", "opacity"], glide);
   life.follow(traits, ["_values"], () => {
     values = unpackVolume({ ...traits.get("_signal"), ...traits.get("_values") });
     forget();
@@ -238,15 +262,7 @@ const render = view(({ model, el, life }) => {
     bands.hidden = values.bands.length < 2;
     per.hidden = values.bands.length < 2;
     colouring.signs.hidden = !values.signable;
-    tooLarge = caster !== null && (Math.max(...values.size) > caster.most || values.scales.length > 8);
-    missing.textContent = !caster
-      ? "This browser has no WebGL 2: the slices show what is inside."
-      : !tooLarge
-        ? ""
-        : values.scales.length > 8
-          ? "In 3-D at most 8 scales are drawn: choose a lower level. The slices show all."
-          : `This browser draws volumes of at most ${caster.most} voxels a side: explain a smaller one, torch.nn.functional.avg_pool3d(signal, 2). The slices show all.`;
-    picture.pane.hidden = inSpace.hidden = picture.buttons.hidden = !caster || tooLarge;
+    sayLack();
     slices.build();
     takeErrors();
     draw();
@@ -257,15 +273,12 @@ const render = view(({ model, el, life }) => {
   life.follow(traits, ["_errors"], () => {
     takeErrors();
     showPlace();
-    if (!traits.get("significant") && !traits.get("denoised")) return; // else errors are only read off
+    if (!needErrors()) return;
     redraw();
     redrawSlices();
   });
-  life.follow(traits, ["look", "threshold", "curve", "density", "clip", "up", "rotation", "zoom", "pan"], redraw);
-  life.follow(traits, [...SHOWN, "per", "weights", "opacity", "colours", "signed_colours", "limit"], () => {
-    redraw();
-    redrawSlices();
-  });
+  life.follow(traits, ["look", "up", ...SHOWN, "per", "colours", "signed_colours", "limit"], redraw);
+  life.follow(traits, [...SHOWN, "per", "weights", "opacity", "colours", "signed_colours", "limit"], redrawSlices);
   life.follow(traits, ["cursor"], moved);
   life.follow(traits, ["up"], slices.build);
   life.follow(traits, ["signed"], colouring.show);
@@ -273,12 +286,12 @@ const render = view(({ model, el, life }) => {
   const theme = new MutationObserver(redraw);
   theme.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light"] });
   life.endings.push(() => theme.disconnect());
+  life.listen(window.matchMedia("(prefers-color-scheme: dark)"), "change", redraw);
 });
 
 /**
  * Where each axis is cut.
  * @param {import("./shared/controls.js").Bound} bound
- *
  */
 function clipping({ life, model, set }) {
   const rows = [0, 1, 2].map((axis) => {
@@ -292,8 +305,9 @@ function clipping({ life, model, set }) {
     const clip = [...model.get("clip")];
     clip[at] = Math.min(1, Math.max(0, value));
     set({ clip });
+    show(); // where the other end stops it, nothing changes but the slider
   };
-  life.follow(model, ["clip", "_signal"], () => {
+  const show = () => {
     const clip = model.get("clip");
     rows.forEach(({ from, to, name }, axis) => {
       const axisName = model.get("_signal").grid.axes[axis];
@@ -304,9 +318,9 @@ function clipping({ life, model, set }) {
         input.value = String(Math.round(100 * clip[place]));
       }
     });
-  });
-  const cuts = element("details", {}, element("summary", {}, "cut"), ...rows.map((row) => row.element));
-  return cuts;
+  };
+  life.follow(model, ["clip", "_signal"], show);
+  return element("details", {}, element("summary", {}, "cut"), ...rows.map((row) => row.element));
 }
 
 export default { render };

@@ -60,10 +60,10 @@ class VolumeView(View, trio=__file__):
             )
         ends = [between(0.0, 1.0)(self, name, each) for each in ends]
         for axis, (begin, end) in enumerate(zip(ends[::2], ends[1::2], strict=True)):
-            if end - begin < _THINNEST:
+            if end - begin < _THINNEST - 1e-9:  # hundredths are no binary fractions
                 raise ValueError(
                     f"`{name}` must end at least {_THINNEST:g} after it begins; got {begin:g} to {end:g} along axis "
-                    f"{axis}."
+                    f"{axis}. Pass e.g. `[0, 1, 0, 0.5, 0, 1]`."
                 )
         return ends
 
@@ -102,7 +102,11 @@ class VolumeView(View, trio=__file__):
     clip = Checked[list[float]](
         [0.0, 1.0, 0.0, 1.0, 0.0, 1.0], _require_clip, help="Begin and end of what is drawn along each axis, 0 to 1."
     )
-    up = Checked[int](0, whole(0, 2), help="Number of the axis that points up.")
+    up = Checked[int](
+        0,
+        whole(0, 2),
+        help="Number of the axis that points up; at first the one named so, else the first.",
+    )
     rotation = Checked[list[float]](
         list(ROTATION), _require_rotation, help="How far the camera is turned round and raised, in degrees."
     )

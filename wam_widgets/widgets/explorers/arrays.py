@@ -56,6 +56,40 @@ _ERRORLESS = {
 }
 
 
+def known_of(explanation: Explanation, coefficients: Coefficients) -> dict[str, Any]:
+    """Return what is known of one item before anything is painted or heard.
+
+    Parameters
+    ----------
+    explanation : Explanation
+        Of one item, in the wavelet to be shown.
+    coefficients : Coefficients
+        Of its structure; their values are not looked at.
+
+    Returns
+    -------
+    dict
+        Numbers and names: the `size` and `channels` of the signal, the `count` of coefficients per channel, the
+        `scales`, and the `grid` with its `affine`, or None.
+    """
+    levels = [explanation.level, *range(explanation.level, 0, -1)]
+    grid = explanation.grid
+    return {
+        "size": list(explanation.size),
+        "channels": explanation.signal.shape[1],
+        "count": sum(math.prod(band.shape[2:]) for _, _, band in coefficients.bands()),
+        "scales": [
+            {"name": name, "level": level} for name, level in zip(scale_words(explanation), levels, strict=False)
+        ],
+        "grid": {
+            "axes": [plain(name) for name in grid.axes],
+            "spacing": list(grid.spacing),
+            "units": [plain(name) for name in grid.units],
+            "affine": grid.affine and [list(row) for row in grid.affine],
+        },
+    }
+
+
 def signal_of(explanation: Explanation, coefficients: Coefficients, mixture: NDArray[np.float64]) -> dict[str, Any]:
     """Return the arrays of one item that the signal and the wavelet decide, but not the passes.
 
@@ -71,32 +105,19 @@ def signal_of(explanation: Explanation, coefficients: Coefficients, mixture: NDA
     Returns
     -------
     dict
-        What the browser unpacks (shared/arrays.js). `coefficients`, (channel, n) float32, in the order of
-        `Coefficients.bands`; `sizes` of the signal, of what one decomposition leaves of it, and so on; `filters` of
-        the synthesis; `baseline`, (output, sample) float32, what the coefficients are a difference from.
+        As `known_of`, with what the browser paints or sounds (shared/arrays.js). `coefficients`, (channel, n) float32,
+        in the order of `Coefficients.bands`; `sizes` of the signal, of what one decomposition leaves of it, and so on;
+        `filters` of the synthesis; `baseline`, (output, sample) float32, what the coefficients are a difference from.
     """
     wavelet = None if explanation.wavelet is None else find_wavelet(explanation.wavelet)
-    flat = coefficients.flatten()[0]
-    levels = [explanation.level, *range(explanation.level, 0, -1)]
-    return {
-        "size": list(explanation.size),
-        "channels": flat.shape[0],
-        "count": flat.shape[1],
-        "scales": [
-            {"name": name, "level": level} for name, level in zip(scale_words(explanation), levels, strict=False)
-        ],
-        "coefficients": to_bytes(flat),
+    return known_of(explanation, coefficients) | {
+        "coefficients": to_bytes(coefficients.flatten()[0]),
         "baseline": None
         if explanation.baseline is None
         else to_bytes(np.tensordot(mixture, array_of(explanation.baseline[0]), axes=1)),
         "filters": None if wavelet is None else {"low": wavelet.rec_lo, "high": wavelet.rec_hi},
         "sizes": [list(explanation.size), *(list(shape_of(detail)) for detail in reversed(coefficients.details))],
         "mixture": mixture.tolist(),
-        "grid": {
-            "axes": [plain(name) for name in explanation.grid.axes],
-            "spacing": list(explanation.grid.spacing),
-            "units": [plain(name) for name in explanation.grid.units],
-        },
     }
 
 

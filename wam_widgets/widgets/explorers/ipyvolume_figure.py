@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wam_widgets.attribution import Explanation
-from wam_widgets.checks import finite_number, nearest
+from wam_widgets.checks import finite_number, nearest, optional_module
 from wam_widgets.plots.planes import array_of
 from wam_widgets.plots.words import require_item, scale_words
+from wam_widgets.widgets.volume_view import ROTATION
 
 from .volume import require_volume
 
@@ -23,8 +24,8 @@ _ALL = "all scales"
 #: How dense the fog of the input is at its brightest, and how light its grey.
 _DENSEST, _GREY = 0.06, 0.35
 
-#: Degrees that the camera is turned and raised at first, so that three sides are seen.
-_VIEW = (35, 25)
+#: What the slider of the threshold offers.
+_LOWEST, _HIGHEST = 0.01, 0.99
 
 
 def to_ipyvolume(
@@ -42,7 +43,7 @@ def to_ipyvolume(
         Name of the scale whose map has the surface; by default all scales together. A list beside the figure changes
         it.
     threshold : float
-        Where the surface lies, as a fraction of the map's largest value, above 0 and below 1. A slider changes it.
+        Where the surface lies, as a fraction of the map's largest value, from 0.01 to 0.99. A slider changes it.
     size : int
         Pixels of a side of the figure.
 
@@ -50,7 +51,7 @@ def to_ipyvolume(
     -------
     ipywidgets.VBox
         The controls, and the figure as its last child: an `ipyvolume.Figure` with one volume and one mesh, whose axes
-        are in the units of the explanation's grid.
+        are distances from the first voxel in the units of the explanation's grid, or voxels where units differ.
 
     Raises
     ------
@@ -61,9 +62,9 @@ def to_ipyvolume(
 
     Notes
     -----
-    What ipyvolume can't do, and `VolumeViewer` can: two volumes in one picture (so the attribution is a surface), more
-    than 8 bits, standard errors, mixed scales, a page without a kernel, JupyterLab's dark theme. Each change computes a
-    surface in the kernel and sends it.
+    What ipyvolume can't do, and `VolumeViewer` can: two volumes in one picture (so the attribution is a surface),
+    standard errors, mixed scales, a page without a kernel, JupyterLab's dark theme. Each change computes a surface in
+    the kernel and sends it. An input of more than 256 voxels a side is drawn from the means of neighbours.
 
     References
     ----------
@@ -85,21 +86,24 @@ def to_ipyvolume(
             f"{nearest(scale, names)}"
         )
     fraction = finite_number(threshold)
-    if fraction is None or not 0 < fraction < 1:
-        raise ValueError(f"`threshold` must be above 0 and below 1; got {threshold!r}. Pass e.g. `threshold=0.5`.")
+    if fraction is None or not _LOWEST <= fraction <= _HIGHEST:
+        raise ValueError(
+            f"`threshold` must be from {_LOWEST} to {_HIGHEST}; got {threshold!r}. Pass e.g. `threshold=0.5`."
+        )
 
     one = explanation[item]
     maps = array_of(one.maps()[0])
     by_name = dict(zip(names, [maps.sum(0), *maps], strict=True))
-    spacing = np.array(one.grid.spacing) if len(set(one.grid.units)) == 1 else np.ones(3)
+    comparable = len(set(one.grid.units)) == 1
+    spacing, units = (np.array(one.grid.spacing), one.grid.units) if comparable else (np.ones(3), ("voxel",) * 3)
     with _quiet_ipyvolume() as ipyvolume:
         figure, mesh = _figure(ipyvolume, array_of(one.signal[0]).mean(0), spacing, size)
-    axes = [f"{name} ({unit})" for name, unit in zip(one.grid.axes, one.grid.units, strict=True)]
+    axes = [f"{name} ({unit})" for name, unit in zip(one.grid.axes, units, strict=True)]
     figure.zlabel, figure.ylabel, figure.xlabel = axes
 
     scales = ipywidgets.Dropdown(options=names, value=chosen, description="scale")
     level = ipywidgets.FloatSlider(
-        value=fraction, min=0.01, max=0.99, step=0.01, description="threshold", continuous_update=False
+        value=fraction, min=_LOWEST, max=_HIGHEST, step=0.01, description="threshold", continuous_update=False
     )
     said = ipywidgets.HTML()
 
@@ -124,14 +128,8 @@ def _quiet_ipyvolume() -> Iterator[Any]:
     """Give ipyvolume, without the deprecations that it warns of, and leave its current figure as it was."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        try:
-            import ipyvolume
-            import skimage.measure  # noqa: F401  # what it forgets to declare
-        except ImportError as error:
-            raise ImportError(
-                f"to_ipyvolume needs ipyvolume and what it forgets to install ({error.name} is missing). Install both "
-                f'with:  pip install "wam-widgets[ipyvolume]"'
-            ) from error
+        ipyvolume = optional_module("ipyvolume", "to_ipyvolume", "ipyvolume")
+        optional_module("skimage.measure", "to_ipyvolume", "ipyvolume")  # what it forgets to declare
         current = ipyvolume.pylab.current
         before = {name: getattr(current, name) for name in ("figure", "container", "material")}
         known = set(current.figures)
@@ -147,20 +145,20 @@ def _quiet_ipyvolume() -> Iterator[Any]:
 def _figure(ipyvolume: Any, volume: NDArray[np.float64], spacing: NDArray[np.float64], size: int) -> tuple[Any, Any]:
     """Return a figure with the volume, and a mesh that has no surface yet."""
     figure = ipyvolume.figure(width=size, height=size)
-    sides = spacing * volume.shape
+    starts, sides = -spacing / 2, spacing * volume.shape  # a voxel's middle is its place
     fog = np.full((256, 4), _GREY, np.float32)
     fog[:, 3] = _DENSEST * np.linspace(0, 1, 256) ** 2
     ipyvolume.volshow(
         volume,
         tf=ipyvolume.TransferFunction(rgba=fog),
         controls=False,
-        extent=[(0, side) for side in reversed(sides)],
+        extent=[(start, start + side) for start, side in zip(starts[::-1], sides[::-1], strict=True)],
     )
     corner = np.zeros(3)
     mesh = ipyvolume.plot_trisurf(corner, corner, corner, triangles=np.array([[0, 1, 2]], np.uint32), color="#d55e00")
-    ipyvolume.view(*_VIEW)
-    for axis in ("xlim", "ylim", "zlim"):  # a cube, so that nothing is stretched
-        setattr(figure, axis, (0.0, float(max(sides))))
+    ipyvolume.view(*ROTATION)
+    for axis, start in zip(("zlim", "ylim", "xlim"), starts, strict=True):  # a cube, so that nothing is stretched
+        setattr(figure, axis, (float(start), float(start + max(sides))))
     return figure, mesh
 
 
@@ -173,7 +171,6 @@ def _surface(
     peak = map_.max()
     if not peak > 0:
         return None
-    # A shell of zeros closes the surface where the map reaches the border. A voxel's middle is half a voxel from its
-    # side.
+    # A shell of zeros closes the surface where the map reaches the border.
     corners, triangles, *_ = marching_cubes(np.pad(map_, 1), threshold * peak)
-    return (corners - 0.5) * spacing, triangles.astype(np.uint32)
+    return (corners - 1) * spacing, triangles.astype(np.uint32)

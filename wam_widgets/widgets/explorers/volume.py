@@ -5,20 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
 import traitlets
 
 from wam_widgets.attribution import Explanation
 from wam_widgets.attribution.passes import Model
 from wam_widgets.plots.planes import array_of, cells_of
 from wam_widgets.plots.words import usual_per, what_is_explained
+from wam_widgets.transform import pull_back
 from wam_widgets.widgets.volume_view import VolumeView
 
-from .arrays import signal_of, thumbnail, tiled_bands, to_bytes
+from .arrays import known_of, thumbnail, tiled_bands, to_bytes
 from .explorer import Explorer
 
 #: Voxels of a volume, times channels; more would make a page that hardly opens. And of a side: browsers take no longer
 #: texture.
-MOST_VOXELS, MOST_SIDE = 2**22, 2**11
+MOST_SHOWN, MOST_SIDE = 2**22, 2**11
 
 _MOST_CHANNELS = 4
 
@@ -29,8 +31,8 @@ class VolumeViewer(Explorer, VolumeView):
     Parameters
     ----------
     explanation : Explanation
-        Of one or more volumes of at most 4 channels and 2**22 voxels (times channels); or of videos, whose first axis
-        is time.
+        Of one or more volumes of at most 4 channels, 2**22 voxels (times channels) and 2,048 voxels on a side; or of
+        videos, whose first axis is time.
     model : callable, optional
         What was explained. With it, the viewer can ask about another class, a contrast of two or by another method.
     **settings
@@ -46,7 +48,8 @@ class VolumeViewer(Explorer, VolumeView):
 
     Notes
     -----
-    Where the browser has no WebGL 2, the slices are shown alone.
+    Where the browser has no WebGL 2, and for more than 8 scales, the slices are shown alone. The axis that the grid
+    names "up" points up, else the first. Where the grid has an affine, places are read off in world coordinates.
 
     Examples
     --------
@@ -64,8 +67,9 @@ class VolumeViewer(Explorer, VolumeView):
 
     def __init__(self, explanation: Explanation, *, model: Model | None = None, **settings: Any) -> None:
         require_volume(explanation)
-        middle = [samples // 2 for samples in explanation.size]
-        super().__init__(explanation, model=model, **({"cursor": middle} | settings))
+        axes, middle = explanation.grid.axes, [samples // 2 for samples in explanation.size]
+        upward = axes.index("up") if "up" in axes else 0
+        super().__init__(explanation, model=model, **({"cursor": middle, "up": upward} | settings))
 
     @traitlets.observe("kind")
     def _refer(self, _: object) -> None:
@@ -76,7 +80,10 @@ class VolumeViewer(Explorer, VolumeView):
         return require_volume(explanation)
 
     def _item_of(self, explanation: Explanation) -> dict[str, Any]:
-        shadow = _grey(explanation).max(0)
+        shadow, axes = _grey(explanation), explanation.grid.axes
+        if "up" in axes:
+            shadow = np.moveaxis(shadow, axes.index("up"), 1)[:, ::-1]  # as a picture, whose rows go down
+        shadow = shadow.max(0)
         low, high = shadow.min(), shadow.max()
         bright = np.uint8(255 * (shadow - low) / ((high - low) or 1.0))
         picture = np.dstack([bright, bright, bright, np.full_like(bright, 255)])
@@ -103,12 +110,12 @@ def require_volume(explanation: object) -> Explanation:
             f"VolumeViewer shows volumes of at most {_MOST_CHANNELS} channels; got {channels}. Use `plot(explanation)`."
         )
     voxels = size[0] * size[1] * size[2] * channels
-    if voxels > MOST_VOXELS or max(size) > MOST_SIDE:
-        factor = max(-(-max(size) // MOST_SIDE), int(np.ceil((voxels / MOST_VOXELS) ** (1 / 3))))
+    if voxels > MOST_SHOWN or max(size) > MOST_SIDE:
+        factor = max(-(-max(size) // MOST_SIDE), int(np.ceil((voxels / MOST_SHOWN) ** (1 / 3))))
         raise ValueError(
-            f"VolumeViewer shows volumes of at most {MOST_VOXELS:,} voxels, times channels, and {MOST_SIDE:,} on a "
+            f"VolumeViewer shows volumes of at most {MOST_SHOWN:,} voxels, times channels, and {MOST_SIDE:,} on a "
             f"side; got {' x '.join(map(str, size))} in {channels} channel(s), {voxels:,}. Explain a smaller one: "
-            f"`torch.nn.functional.avg_pool3d(signal, {factor})`."
+            f"`torch.nn.functional.avg_pool3d(signal, {factor})`, with `grid=grid.coarser({factor})`."
         )
     return explanation
 
@@ -124,22 +131,18 @@ def volume_of(explanation: Explanation) -> dict[str, Any]:
     Returns
     -------
     dict
-        As `arrays.signal_of` and `arrays.tiled_bands`, without the signal's coefficients, which a viewer doesn't need;
+        As `arrays.known_of` and `arrays.tiled_bands`, without the signal's coefficients, which a viewer doesn't need;
         `cells` has the voxels of each scale's cells; `grey` is the volume, the mean of its channels, float32.
     """
-    coefficients = explanation.signal_coefficients()
-    channels = explanation.signal.shape[1]
-    known = signal_of(explanation, coefficients, np.full((1, channels), 1 / channels))
-    return (
-        known
-        | tiled_bands(coefficients)
-        | {
-            "coefficients": b"",
-            "baseline": None,
-            "cells": cells_of(explanation),
-            "grey": to_bytes(_grey(explanation)),
-        }
-    )
+    nothing = torch.empty(1, 1, *explanation.size, device="meta")  # which is decomposed at no cost
+    structure = pull_back(nothing, explanation.wavelet, level=explanation.level, mode=explanation.mode)
+    return {
+        **known_of(explanation, structure),
+        **tiled_bands(structure),
+        "coefficients": b"",
+        "cells": cells_of(explanation),
+        "grey": to_bytes(_grey(explanation)),
+    }
 
 
 def _grey(explanation: Explanation) -> Any:

@@ -1,6 +1,7 @@
 // @ts-check
 // A canvas for a volume that is turned, moved and enlarged with pointer, touch and keys; its box, axes and scale bar.
 import { written } from "./colours.js";
+import { placeIn } from "./panes.js";
 import { HALF_HEIGHT, projected } from "./raycaster.js";
 import { element, isShortcut, mark } from "./view.js";
 
@@ -8,15 +9,16 @@ import { element, isShortcut, mark } from "./view.js";
 const TURN = 0.5;
 const KEY = 5;
 
+/** Height of the names of axes, where the pane reaches from -1 to 1. */
+const LETTERS = 0.075;
+
 /**
  * @param {import("./view.js").Life} life
  * @param {import("./view.js").Model<any>} model  has the traits `rotation`, `zoom` and `pan`
  * @param {(values: Record<string, any>) => void} set
- * @param {object} told
- * @param {(moving: boolean) => void} told.moving  whether the volume is being moved
- * @param {(at: [number, number]) => void} told.choose  a place was clicked, in longest sides right and up of the middle
+ * @param {(at: [number, number]) => void} choose  a place was clicked, in longest sides right and up of the middle
  */
-export function cameraPane(life, model, set, { moving, choose }) {
+export function cameraPane(life, model, set, choose) {
   const canvas = element("canvas", { "aria-hidden": "true" });
   const marks = /** @type {SVGSVGElement} */ (mark("svg", { viewBox: "-1 -1 2 2", "aria-hidden": "true" }));
   const bar = element("div", { class: "wam-scalebar", "aria-hidden": "true" });
@@ -32,7 +34,10 @@ export function cameraPane(life, model, set, { moving, choose }) {
     set({ pan: [right, up].map((by, axis) => Math.min(2, Math.max(-2, model.get("pan")[axis] + by))) });
   const zoomBy = (/** @type {number} */ factor) => set({ zoom: Math.min(16, Math.max(0.2, model.get("zoom") * factor)) });
   const reset = () => set({ zoom: 1, pan: [0, 0], rotation: [35, 25] }); // as ROTATION in volume_view.py
-  const side = () => Math.max(1, pane.clientHeight);
+  const drag = (/** @type {number} */ dx, /** @type {number} */ dy) => {
+    const scale = (2 * reach()) / Math.max(1, pane.clientHeight);
+    move(scale * dx, -scale * dy);
+  };
 
   /** @type {Map<number, PointerEvent>} */
   const fingers = new Map();
@@ -49,22 +54,19 @@ export function cameraPane(life, model, set, { moving, choose }) {
     const [dx, dy] = [event.clientX - before.clientX, event.clientY - before.clientY];
     const other = [...fingers.values()].find((each) => each.pointerId !== event.pointerId);
     moved += Math.abs(dx) + Math.abs(dy);
-    moving(true);
     if (other) {
       const apart = (/** @type {PointerEvent} */ a) => Math.hypot(a.clientX - other.clientX, a.clientY - other.clientY);
       if (apart(before) > 0) zoomBy(apart(event) / apart(before));
-    } else if (event.shiftKey || event.buttons === 4) move((2 * dx * reach()) / side(), (-2 * dy * reach()) / side());
+      drag(dx / 2, dy / 2); // the middle between the fingers
+    } else if (event.shiftKey || event.buttons === 4) drag(dx, dy);
     else turn(dx * TURN, dy * TURN);
     fingers.set(event.pointerId, event);
   });
   life.listen(pane, "pointerup pointercancel", (event) => {
-    if (!fingers.delete(event.pointerId)) return;
-    moving(fingers.size > 0);
-    if (event.type !== "pointerup" || moved >= 5) return;
-    const box = pane.getBoundingClientRect();
-    const [x, y] = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
+    if (!fingers.delete(event.pointerId) || event.type !== "pointerup" || moved >= 5) return;
+    const [y, x] = placeIn(pane, event);
     const [right, up] = model.get("pan");
-    choose([(2 * x - 1) * reach() * (box.width / box.height) - right, (1 - 2 * y) * reach() - up]);
+    choose([(2 * x - 1) * reach() - right, (1 - 2 * y) * reach() - up]);
   });
   life.listen(pane, "wheel", (event) => {
     if (!event.ctrlKey && !event.metaKey) return; // a bare wheel scrolls the page, as everywhere
@@ -126,7 +128,7 @@ export function cameraPane(life, model, set, { moving, choose }) {
             const far = corner.slice();
             far[axis] = 1.07;
             const [x, y] = at(far);
-            marks.append(mark("text", { x, y, "font-size": 0.075 }, grid.axes[2 - axis]));
+            marks.append(mark("text", { x, y, "font-size": LETTERS }, grid.axes[2 - axis]));
           }
         }
       }
@@ -135,8 +137,44 @@ export function cameraPane(life, model, set, { moving, choose }) {
       const across = longest * 2 * reach(); // what the pane shows, from top to bottom
       const power = 10 ** Math.floor(Math.log10(across / 4));
       const length = [5, 2, 1].map((each) => each * power).find((each) => each <= across / 4) ?? power;
-      bar.textContent = same ? `${written(length)} ${units[0]}` : `${Math.max(...size)} voxels a side`;
+      bar.textContent = same ? `${written(length)} ${units[0]}` : `${size.join(" × ")} voxels`;
       bar.style.setProperty("--length", same ? `${(100 * length) / across}%` : "0%");
+    },
+    /** What the pane shows, on paper, as the address of a PNG. The canvas must have been drawn in this frame. */
+    snapshot() {
+      const side = canvas.width;
+      const pixel = side / Math.max(1, pane.clientWidth);
+      const sheet = element("canvas", { width: side, height: side });
+      const pen = /** @type {CanvasRenderingContext2D} */ (sheet.getContext("2d"));
+      const { backgroundColor, color, fontFamily } = getComputedStyle(pane);
+      pen.fillStyle = backgroundColor;
+      pen.fillRect(0, 0, side, side);
+      pen.drawImage(canvas, 0, 0);
+      /** @param {[x: number, y: number][]} corners @param {string} colour @param {number} width */
+      const line = (corners, colour, width) => {
+        pen.strokeStyle = colour;
+        pen.lineWidth = width * pixel;
+        pen.beginPath();
+        for (const corner of corners) pen.lineTo(...corner);
+        pen.stroke();
+      };
+      pen.fillStyle = color;
+      pen.textBaseline = "middle";
+      pen.textAlign = "center";
+      pen.font = `${(LETTERS * side) / 2}px ${fontFamily}`;
+      for (const each of marks.children) {
+        const at = (/** @type {string} */ name) => ((1 + Number(each.getAttribute(name))) * side) / 2;
+        const { stroke, strokeWidth } = getComputedStyle(each);
+        if (each.tagName === "text") pen.fillText(each.textContent ?? "", at("x"), at("y"));
+        else line([[at("x1"), at("y1")], [at("x2"), at("y2")]], stroke, parseFloat(strokeWidth));
+      }
+      const [left, low] = [10 * pixel, side - 24 * pixel];
+      const right = left + (side * parseFloat(bar.style.getPropertyValue("--length"))) / 100;
+      if (right > left) line([[left, low - 5 * pixel], [left, low], [right, low], [right, low - 5 * pixel]], color, 1.5);
+      pen.textAlign = "left";
+      pen.font = `${12 * pixel}px ${fontFamily}`;
+      pen.fillText(bar.textContent ?? "", left, low + 10 * pixel);
+      return sheet.toDataURL("image/png");
     },
   };
 }

@@ -36,7 +36,7 @@ uniform sampler2D table;
 uniform vec4 weights, further;
 uniform vec3 right, up, forward, half_, low, high, size, ink;
 uniform vec2 pan;
-uniform float reach, unit, threshold, opacity, curve, density, pace;
+uniform float reach, threshold, opacity, curve, density, pace;
 in vec2 place;
 out vec4 colour;
 
@@ -46,7 +46,7 @@ vec4 decoded(vec4 stored) {
 float valueAt(vec3 at) {
   float value = dot(decoded(texture(first, at)), weights);
   if (hasMore) value += dot(decoded(texture(second, at)), further);
-  return value * unit;
+  return value;
 }
 vec4 colourOf(float value) {
   return texture(table, vec2(clamp(isSigned ? .5 + .5 * value : value, 0., 1.), .5));
@@ -60,8 +60,9 @@ void main() {
   float from = max(max(near.x, near.y), near.z), to = min(min(far.x, far.y), far.z);
   colour = vec4(0.);
   if (to <= from) return;
-  float most = max(max(size.x, size.y), size.z);
-  float step_ = pace / most;
+  vec3 voxels = size / (2. * half_); // per length, along each axis
+  float step_ = pace / length(forward * voxels);
+  float edges = step_ * max(max(voxels.x, voxels.y), voxels.z); // the shortest of a voxel: opacity grows with length
   vec4 seen = vec4(0.);
   float strongest = 0., brightest = 0., hit = 0.;
   for (float t = from + .5 * step_; t < to; t += step_) {
@@ -80,11 +81,11 @@ void main() {
 #else
     if (strong >= threshold) {
       vec4 found = colourOf(value);
-      float alpha = (1. - pow(1. - .7 * opacity * pow(min(strong, 1.), curve), pace)) * (1. - seen.a);
+      float alpha = (1. - pow(1. - .7 * opacity * pow(min(strong, 1.), curve), edges)) * (1. - seen.a);
       seen += vec4(found.rgb * alpha, alpha);
     }
 #endif
-    float fog = .25 * pace * density * shade * shade * (1. - seen.a);
+    float fog = (1. - pow(1. - .25 * density * shade * shade, edges)) * (1. - seen.a);
     seen += vec4(ink * fog, fog);
     if (seen.a > .98) break;
 #endif
@@ -146,6 +147,9 @@ export function raycaster(canvas) {
       gl.deleteShader(shader);
     }
     gl.linkProgram(program);
+    if (!gl.getProgramParameter(program, gl.LINK_STATUS) && !gl.isContextLost()) {
+      throw new Error(`The shaders don't fit together: ${gl.getProgramInfoLog(program)}`);
+    }
     gl.useProgram(program);
     /** @type {Map<string, WebGLUniformLocation | null>} */
     const places = new Map();
@@ -175,25 +179,28 @@ export function raycaster(canvas) {
       programs.clear();
       textures.clear();
     },
-    most: /** @type {number} */ (gl.getParameter(gl.MAX_3D_TEXTURE_SIZE)),
+    /** Voxels of the longest side that can be drawn. @returns {number} */
+    most: () => gl.getParameter(gl.MAX_3D_TEXTURE_SIZE),
     /** @param {Uint8Array} grey @param {number[]} size  along z, y and x */
     setGrey(grey, [depth, height, width]) {
       texture("grey", gl.TEXTURE_3D, gl.LINEAR, () =>
         gl.texImage3D(gl.TEXTURE_3D, 0, gl.R8, width, height, depth, 0, gl.RED, gl.UNSIGNED_BYTE, grey));
     },
     /**
-     * Lay in the maps of up to eight scales, in steps of 8 bits: software renderers are far slower with finer ones.
+     * Lay in the maps of up to eight scales, each in steps of 8 bits of its own: software renderers are far slower with
+     * finer ones.
      * @param {Float32Array[]} maps
      * @param {number[]} size
      * @param {boolean} signed
-     * @returns {number} the value that the largest step stands for
+     * @returns {number[]} the value that each map's largest step stands for
      */
     setMaps(maps, [depth, height, width], signed) {
-      const peak = peakOf(maps) || 1;
+      const peaks = maps.map((map) => peakOf([map]) || 1);
       for (const [name, from] of /** @type {[string, number][]} */ ([["first", 0], ["second", 4]])) {
         const empty = from >= maps.length;
         const steps = new Uint8Array(empty ? 4 : 4 * maps[0].length).fill(signed ? 128 : 0);
         maps.slice(from, from + 4).forEach((map, channel) => {
+          const peak = peaks[from + channel];
           for (let i = 0, to = channel; i < map.length; i++, to += 4) {
             steps[to] = Math.round(signed ? 128 + (127 * map[i]) / peak : (255 * map[i]) / peak);
           }
@@ -203,7 +210,7 @@ export function raycaster(canvas) {
           gl.texImage3D(gl.TEXTURE_3D, 0, gl.RGBA8, ...size, 0, gl.RGBA, gl.UNSIGNED_BYTE, steps));
       }
       hasMore = maps.length > 4;
-      return peak;
+      return peaks;
     },
     /** @param {Uint8Array} table  of colours, red, green, blue and opacity */
     setTable(table) {
@@ -213,7 +220,7 @@ export function raycaster(canvas) {
     /**
      * @param {Look} look
      * @param {object} how
-     * @param {number[]} how.weights  per scale
+     * @param {number[]} how.weights  what each map's largest step is, where the colours end at 1
      * @param {Camera} how.camera
      * @param {boolean} how.isSigned
      * @param {Record<string, number>} how.numbers  uniforms

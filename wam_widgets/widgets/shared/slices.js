@@ -1,8 +1,8 @@
 // @ts-check
 // Three slices of a volume, linked by a cross-hair.
-import { written } from "./colours.js";
+import { placeIn } from "./panes.js";
 import { element, isShortcut, mark } from "./view.js";
-import { axesOf } from "./volumes.js";
+import { axesOf, coordinateOf, inWords } from "./volumes.js";
 
 /**
  * @param {import("./view.js").Life} life
@@ -27,10 +27,9 @@ export function slicePanes(life, model, set, values) {
     const name = element("div", { class: "wam-fine" });
     const upwards = () => model.get("up") === down;
     const point = (/** @type {PointerEvent} */ event) => {
-      const box = pane.getBoundingClientRect();
+      const [low, along] = placeIn(pane, event);
       const place = (/** @type {number} */ fraction, /** @type {number} */ axis) => Math.floor(fraction * values().size[axis]);
-      const low = (event.clientY - box.top) / box.height;
-      put([down, place(upwards() ? 1 - low : low, down)], [right, place((event.clientX - box.left) / box.width, right)]);
+      put([down, place(upwards() ? 1 - low : low, down)], [right, place(along, right)]);
     };
     life.listen(pane, "pointerdown", (event) => {
       if (event.button) return;
@@ -59,7 +58,7 @@ export function slicePanes(life, model, set, values) {
       const d = `M ${x + 0.5} 0 V ${y} M ${x + 0.5} ${y + 1} V ${tall} M 0 ${y + 0.5} H ${x} M ${x + 1} ${y + 0.5} H ${wide}`;
       marks.replaceChildren(...["wam-under", "wam-over"].map((each) => mark("path", { d, class: each })));
       range.value = String(cursor[across]);
-      const text = `${grid.axes[across]} ${written(cursor[across] * grid.spacing[across])} ${grid.units[across]}`;
+      const text = inWords(coordinateOf(grid, cursor, across));
       range.setAttribute("aria-valuetext", text);
       name.textContent = text;
     }
@@ -73,7 +72,7 @@ export function slicePanes(life, model, set, values) {
       const up = model.get("up");
       for (const { across, down, right, pane, marks, range } of panes) {
         pane.classList.toggle("wam-upwards", up === down);
-        pane.style.aspectRatio = `${half[2 - right]} / ${half[2 - down]}`;
+        pane.style.setProperty("--ratio", String(half[2 - right] / half[2 - down]));
         pane.setAttribute("aria-label", `slice across ${grid.axes[across]}: ${grid.axes[down]} ${up === down ? "up" : "down"}, ${grid.axes[right]} to the right. Arrow keys move the cross-hair, Page Up and Page Down the slice.`);
         marks.setAttribute("viewBox", `0 0 ${size[right]} ${size[down]}`);
         range.max = String(size[across] - 1);

@@ -1,5 +1,6 @@
 // @ts-check
 // A canvas that can be zoomed, panned and read with pointer, touch and keys, with marks drawn over it.
+import { placeIn } from "./panes.js";
 import { element, isShortcut, mark } from "./view.js";
 
 const MOST_ZOOM = 32;
@@ -51,14 +52,7 @@ export function stage(life, model, set, { hover, choose, step, leave }) {
     const shift = 1 / old - 1 / zoom;
     moveTo(zoom, y + (v - 0.5) * shift, x + (u - 0.5) * shift);
   };
-  /** Where an event is: fractions of the pane. @returns {[number, number]} */
-  const place = (/** @type {{clientX: number, clientY: number}} */ event) => {
-    const box = pane.getBoundingClientRect();
-    return [
-      (event.clientY - box.top - pane.clientTop) / Math.max(1, pane.clientHeight), // its border belongs to no pixel
-      (event.clientX - box.left - pane.clientLeft) / Math.max(1, pane.clientWidth),
-    ];
-  };
+  const place = (/** @type {{clientX: number, clientY: number}} */ event) => placeIn(pane, event);
   /** The pixel of the canvas at a place of the pane. @returns {[number, number]} */
   const pixel = (/** @type {[number, number]} */ [v, u]) => {
     const zoom = model.get("zoom");

@@ -1,10 +1,14 @@
 // @ts-check
-// Volumes: their slices, and what lies along a line of sight. The arrays are described in explorers/volume.py.
+// Volumes: where their voxels are, their slices, and what lies along a line of sight. The arrays are described in
+// explorers/volume.py.
 import { numbers } from "./arrays.js";
+import { written } from "./colours.js";
 import { unpackGrid } from "./grids.js";
 
 /** @typedef {ReturnType<typeof unpackVolume>} VolumeValues */
 /** @typedef {[number, number, number]} Voxel  along the axes, as in arrays */
+/** @typedef {{axes: string[], spacing: number[], units: string[], affine: number[][] | null}} VolumeGrid */
+/** @typedef {[name: string, value: number, unit: string]} Coordinate */
 
 /** @param {any} sent  `_signal` and `_values` together */
 export function unpackVolume(sent) {
@@ -15,7 +19,8 @@ export function unpackVolume(sent) {
     low = Math.min(low, value);
     high = Math.max(high, value);
   }
-  const extent = size.map((each, axis) => each * physical(sent.grid, axis));
+  const steps = stepsOf(sent.grid);
+  const extent = size.map((each, axis) => each * steps[axis]);
   const longest = Math.max(...extent);
   return {
     ...unpackGrid(sent),
@@ -25,13 +30,39 @@ export function unpackVolume(sent) {
     bright: Uint8Array.from(grey, (value) => Math.round((255 * (value - low)) / (high - low || 1))),
     /** Half sides along x, y and z, where the longest side is 1. */
     half: /** @type {[number, number, number]} */ (extent.map((each) => each / longest / 2).reverse()),
-    /** The longest side, in units of its axis. */
+    /** The longest side, in the unit that axes share; in voxels where none do. */
     longest,
   };
 }
 
-/** The step along an axis; axes of other units than the rest, such as a video's time, are drawn voxel by voxel. @param {{spacing: number[], units: string[]}} grid @param {number} axis */
-const physical = ({ spacing, units }, axis) => (units.every((each) => each === units[0]) ? spacing[axis] : 1);
+/**
+ * The steps along the axes, as they are drawn: in the unit that axes share; along one of another unit, such as a video's
+ * time, as along the finest of these.
+ * @param {VolumeGrid} grid
+ */
+function stepsOf({ spacing, units }) {
+  const shares = units.map((unit) => units.filter((each) => each === unit).length > 1);
+  if (!shares.includes(true)) return spacing.map(() => 1);
+  const finest = Math.min(...spacing.filter((_, axis) => shares[axis]));
+  return spacing.map((each, axis) => (shares[axis] ? each : finest));
+}
+
+/** World coordinates of a place, x first; without an affine, its distances from the first voxel. @param {VolumeGrid} grid @param {number[]} place @returns {Coordinate[]} */
+const coordinatesOf = ({ axes, spacing, units, affine }, place) =>
+  affine
+    ? ["x", "y", "z"].map((name, row) => [name, [...place, 1].reduce((sum, at, axis) => sum + affine[row][axis] * at, 0), units[0]])
+    : place.map((at, axis) => /** @type {Coordinate} */ ([axes[axis], at * spacing[axis], units[axis]])).reverse();
+
+/** The coordinate of a place that an axis is named after, else its distance along the axis. @param {VolumeGrid} grid @param {number[]} place @param {number} axis */
+export const coordinateOf = (grid, place, axis) =>
+  coordinatesOf(grid, place).find(([name]) => name === grid.axes[axis]) ?? coordinatesOf({ ...grid, affine: null }, place)[2 - axis];
+
+/** @param {Coordinate} coordinate */
+export const inWords = ([name, value, unit]) => `${name} ${written(value)} ${unit}`;
+
+/** Where a place is, and from what that is counted. @param {VolumeGrid} grid @param {number[]} place */
+export const whereIs = (grid, place) =>
+  `${coordinatesOf(grid, place).map(inWords).join(", ")} ${grid.affine ? "in world coordinates" : "from the first voxel"}`;
 
 /** The axes that a slice across an axis has: its rows and its columns. @param {number} across */
 export const axesOf = (across) => /** @type {[number, number]} */ ([0, 1, 2].filter((axis) => axis !== across));
@@ -69,7 +100,8 @@ export function sliceOf(volume, size, across, at) {
  */
 export function strongestAlong(strength, size, { half, from, forward, clip }) {
   const steps = strides(size);
-  const count = 4 * Math.max(...size);
+  const voxels = Math.hypot(...size.map((each, axis) => (forward[2 - axis] * each) / (2 * half[2 - axis]))); // per length
+  const count = Math.ceil(8 * voxels); // two to a voxel
   let best = 0;
   /** @type {Voxel | null} */
   let found = null;
