@@ -18,6 +18,7 @@ _NEEDED = (
     ),
     ("volumes and meshes from files", ("nibabel", "trimesh"), "[volumes]"),
     ("the brain template", ("nibabel", "nilearn"), "[brain]"),
+    ("volumes in ipyvolume", ("ipyvolume", "ipython_genutils"), "[ipyvolume]"),
     ("lessons", ("ipykernel", "ipywidgets", "jupyterlab"), "[lab]"),
 )
 

@@ -37,7 +37,11 @@ def read_npz(path: Path, most_voxels: object, choose: Callable[[tuple[str, ...]]
         with refused(what, _REMEDY):
             stream = bundle.open(members[name])
         with stream:
-            return _read(stream, what, most_voxels)
+            values = _read(stream, what, most_voxels)
+            with refused(what, _REMEDY):
+                if stream.read(1):  # at the end, the archive's checksum is compared
+                    raise ValueError("it goes on after the array that its header declares")
+        return values
 
 
 def _read(stream: IO[bytes] | io.BufferedIOBase, what: str, most_voxels: object) -> np.ndarray:

@@ -79,15 +79,20 @@ def load_medmnist(path: str | Path, *, split: str = "test", most_voxels: int = M
 
     images = read_npz(file, most_voxels, lambda names: choose(names, f"{split}_images"))
     labels = read_npz(file, most_voxels, lambda names: choose(names, f"{split}_labels"))
-    if images.ndim != 4 or images.dtype != "uint8":
+    if images.ndim != 4 or len(set(images.shape[1:])) > 1 or images.dtype != "uint8":
         raise ValueError(
-            f"{f'{split}_images'!r} in {what} must be 8-bit volumes, shape (item, z, y, x); it is {images.dtype} of "
+            f"{f'{split}_images'!r} in {what} must be 8-bit volumes, cubes of shape (item, z, y, x); it is {images.dtype} of "
             f"shape {images.shape}. Load one of MedMNIST's 3-D files, e.g. adrenalmnist3d.npz."
         )
     if labels.shape not in {(len(images),), (len(images), 1)} or labels.dtype.kind not in "iu":
         raise ValueError(
             f"{f'{split}_labels'!r} in {what} must hold one class for each of {len(images)} volumes; it is "
             f"{labels.dtype} of shape {labels.shape}. Load one of MedMNIST's 3-D files, e.g. adrenalmnist3d.npz."
+        )
+    if (labels < 0).any():
+        raise ValueError(
+            f"{f'{split}_labels'!r} in {what} must hold classes counted from 0; the least is {labels.min()}. Load one "
+            f"of MedMNIST's 3-D files, e.g. adrenalmnist3d.npz."
         )
     signal = as_signal(images, what, None, ("item", "z", "y", "x")).div_(255)[:, None]
     return LabelledVolumes(signal, torch.from_numpy(labels.reshape(-1).astype("int64")))

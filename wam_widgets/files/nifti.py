@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import gzip
-from typing import TYPE_CHECKING, Any
+from math import prod
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +22,8 @@ _REMEDY = "Export it anew, or check it with `nib-ls`."
 _MILLIMETRES = {"mm": 1.0, "meter": 1000.0, "micron": 0.001, "unknown": 1.0}
 #: Bytes between header and data, where extensions (DICOM headers and the like) may stand.
 _MOST_EXTENSIONS = 2**24
+#: Bytes that are unpacked at a time where only their checksum is wanted.
+_CHUNK = 2**20
 
 
 def read_nifti(
@@ -53,7 +56,12 @@ def read_nifti(
         if spacing is not None:
             affine = _respaced(header, np.asarray(spacing) / unit, nibabel)
         # The file's data alone: `nibabel.load` reads what lies before them too, however long it says that it is.
-        values = nibabel.arrayproxy.ArrayProxy(path, header, mmap=False)[(..., *_beyond_space(shape, index))]
+        with _opened(path) as stream:
+            proxy = nibabel.arrayproxy.ArrayProxy(stream, header, mmap=False)
+            values = proxy[(..., *_beyond_space(shape, index))]
+            if isinstance(stream, gzip.GzipFile):
+                voxel = int(header["bitpix"]) // 8
+                _read_to_the_end(stream, proxy.offset + voxel * max(prod(shape), int(str(most_voxels))))
     affine[:3] *= unit
     turns = nibabel.io_orientation(affine)
     values = nibabel.apply_orientation(values, turns).transpose(2, 1, 0)
@@ -63,9 +71,21 @@ def read_nifti(
     return values, Grid(("z", "y", "x"), tuple(distances), ("mm",) * 3, tuple(map(tuple, affine)))
 
 
+def _opened(path: Path) -> IO[bytes] | gzip.GzipFile:
+    """Open a file, compressed if its name says so."""
+    return gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb")
+
+
+def _read_to_the_end(stream: gzip.GzipFile, most: int) -> None:
+    """Unpack the rest, without keeping it: only behind the last byte are the checksum and the length compared."""
+    while stream.read(_CHUNK):
+        if stream.tell() > most:
+            raise ValueError(f"it goes on after {most} bytes, more than it declares and than `most_voxels` allows")
+
+
 def _header(path: Path, nibabel: Any) -> Any:
     """Read the header alone, of which a compressed file unpacks only the first bytes."""
-    with gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb") as stream:
+    with _opened(path) as stream:
         start = stream.read(540)
     version = {348: (nibabel.Nifti1Header, 344, b"n+1"), 540: (nibabel.Nifti2Header, 4, b"n+2")}
     kind, place, magic = next(

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _SUFFIXES = (".glb", ".obj", ".off", ".ply", ".stl", ".xyz")
 _MOST_BYTES = 2**28
 _LARGEST = 512
+#: Bytes of a binary .stl file, the last four of which count the triangles, and of a triangle.
+_STL_HEADER, _STL_TRIANGLE = 84, 50
 #: Points on a surface per cell of one side of the cube: so many that hardly a cell that it crosses is missed.
 _DENSITY = 60
 
@@ -174,7 +176,27 @@ def _loaded(path: Path) -> Any:
     trimesh = optional_module("trimesh", "Reading meshes and point clouds", "volumes")
     # A damaged file can raise anything in a parser of text; memory and recursion count as damage too.
     with refused(what, "Export it anew, or check it with `trimesh.load`.", Exception):
-        return trimesh.load(io.BytesIO(path.read_bytes()), file_type=suffix[1:], process=False)
+        content = path.read_bytes()
+        found = trimesh.load(io.BytesIO(content), file_type=suffix[1:], process=False)
+        _require_whole(found, content, suffix)
+        return found
+
+
+def _require_whole(found: Any, content: bytes, suffix: str) -> None:
+    """Check that something was found in a file, and that its places are in space."""
+    parts = list(found.geometry.values()) if hasattr(found, "geometry") else [found]
+    vertices = [np.asarray(part.vertices) for part in parts if hasattr(part, "vertices")]
+    if any(each.ndim != 2 or each.shape[1] != 3 for each in vertices if len(each)):
+        raise ValueError("it ends, or is damaged, within a vertex, which has three coordinates")
+    if any(map(len, vertices)):
+        return
+    if suffix == ".stl" and len(content) >= _STL_HEADER and not content.lstrip().lower().startswith(b"solid"):
+        declared = int.from_bytes(content[_STL_HEADER - 4 : _STL_HEADER], "little")
+        raise ValueError(
+            f"it declares {declared} triangles, for which it must have {_STL_HEADER + _STL_TRIANGLE * declared} bytes; "
+            f"it has {len(content)}, so that it is damaged or of another kind"
+        )
+    raise ValueError(f"no surface and no point was found, so that it is empty, damaged or no {suffix} file")
 
 
 def _require_points(points: np.ndarray) -> None:

@@ -170,8 +170,10 @@ def _draw(
 def _scale(panel: Axes, report: FaithfulnessReport) -> None:
     """Let probabilities begin at 0."""
     panel.set_xlim(0, 1)
-    if report.protocol.quantity != "logit" and all((scores >= 0).all() for scores in report.scores.values()):
-        panel.set_ylim(0, None)
+    if report.protocol.quantity != "logit" and all(
+        ((scores >= 0) & (scores <= 1)).all() for scores in report.scores.values()
+    ):
+        panel.set_ylim(0, 1.05)  # intervals of few items may reach beyond what is possible
 
 
 def _legend(figure: Figure, about: str, looks: dict[str, Look]) -> None:

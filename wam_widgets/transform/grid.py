@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -83,6 +84,9 @@ def require_signal(signal: object, name: str = "signal") -> Tensor:
     return signal
 
 
+#: The least volume of axes of length 1 that count as three.
+_FLATTEST = 1e-6
+
 #: Units of time, in seconds.
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6}
 
@@ -106,8 +110,8 @@ class Grid:
     Raises
     ------
     ValueError
-        If the lengths disagree, a spacing is not positive, or the affine is not 4 x 4 or has other distances between
-        voxels than the spacing.
+        If the lengths disagree, a spacing is not positive, or the affine is not 4 x 4 with the last row (0, 0, 0, 1),
+        has other distances between voxels than the spacing, or maps all of them into a plane.
 
     Examples
     --------
@@ -136,11 +140,12 @@ class Grid:
                 f"`axes`, `spacing` and `units` of a grid must have one entry per spatial axis; got {self.axes}, "
                 f"{self.spacing} and {self.units}. Pass e.g. `Grid(('y', 'x'), (0.5, 0.5), ('mm', 'mm'))`."
             )
-        object.__setattr__(self, "spacing", tuple(steps.astype(float).tolist()))
-        if not all(math.isfinite(step) and step > 0 for step in self.spacing):
+        numbers = [finite_number(step) for step in steps.tolist()]
+        if not all(number is not None and number > 0 for number in numbers):
             raise ValueError(
-                f"`spacing` of a grid must be positive; got {self.spacing}. Pass e.g. `spacing=(1.0, 1.0)`."
+                f"`spacing` of a grid must be positive; got {tuple(self.spacing)}. Pass e.g. `spacing=(1.0, 1.0)`."
             )
+        object.__setattr__(self, "spacing", tuple(numbers))
         if self.affine is None:
             return
         object.__setattr__(self, "affine", tuple(tuple(map(float, row)) for row in self.affine))
@@ -151,20 +156,33 @@ class Grid:
                 f"`affine` of a grid must be a 4 x 4 matrix of finite numbers; got {len(rows)} rows of lengths {rows}: "
                 f"{self.affine}. {remedy}"
             )
+        if self.affine[3] != (0, 0, 0, 1):
+            raise ValueError(
+                f"`affine` of a grid must have the last row (0, 0, 0, 1); got {self.affine[3]}. {remedy}"
+            )
         lengths = tuple(math.hypot(*column[:3]) for column in zip(*self.affine, strict=True))[:3]
         if len(self.spacing) != 3 or not np.allclose(lengths, self.spacing, rtol=1e-3, atol=0):  # files are imprecise
             raise ValueError(
                 f"`affine` of a grid must belong to three axes, and its columns must be as long as their spacing "
                 f"{self.spacing}; they are {tuple(round(length, 6) for length in lengths)}. {remedy}"
             )
+        if abs(np.linalg.det(np.array(self.affine)[:3, :3] / lengths)) < _FLATTEST:
+            raise ValueError(
+                f"`affine` of a grid must have axes that differ; the columns of {self.affine} lie in one plane. {remedy}"
+            )
 
-    def coarser(self, step: int) -> Grid:
+    def coarser(self, step: int | Sequence[int]) -> Grid:
         """Return the grid of means over blocks of so many samples along each axis, as pooling leaves them.
+
+        Parameters
+        ----------
+        step : int or sequence of int
+            Samples of a block, along every axis or one number per axis.
 
         Raises
         ------
         ValueError
-            Unless the step is a whole number of at least 1.
+            Unless every step is a whole number of at least 1.
 
         Examples
         --------
@@ -172,13 +190,23 @@ class Grid:
         >>> fine.coarser(2).spacing  # of `torch.nn.functional.avg_pool3d(signal, 2)`
         (2.0, 1.0, 1.0)
         """
-        size = require_count("step", step, 2)
+        given = list(step) if isinstance(step, Sequence) else [step] * len(self.axes)
+        if len(given) != len(self.axes):
+            raise ValueError(
+                f"`step` must be a whole number, or one per axis {self.axes}; got {step!r}. Pass e.g. `step=2`."
+            )
+        sizes = [require_count("step", each, 2) for each in given]
         affine = None
         if self.affine is not None:  # places are the blocks' centres
             affine = tuple(
-                (*(size * each for each in row[:3]), row[3] + sum(row[:3]) * (size - 1) / 2) for row in self.affine
+                (
+                    *(size * each for size, each in zip(sizes, row, strict=False)),
+                    row[3] + sum(each * (size - 1) / 2 for size, each in zip(sizes, row, strict=False)),
+                )
+                for row in self.affine
             )
-        return Grid(self.axes, tuple(size * each for each in self.spacing), self.units, affine)
+        spacing = tuple(size * each for size, each in zip(sizes, self.spacing, strict=True))
+        return Grid(self.axes, spacing, self.units, affine)
 
     @property
     def sample_rate(self) -> float | None:

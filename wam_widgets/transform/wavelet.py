@@ -97,11 +97,16 @@ def require_level(level: object, size: tuple[int, ...], wavelet: pywt.Wavelet, m
         )
     deepest = deepest_level(size, wavelet, mode)
     if count > deepest:
-        remedy = f"Pass `level={deepest}`" if deepest else "Pass a wavelet with a shorter filter, such as 'haar'"
-        unlimited = "" if mode in {"zero", "symmetric", "constant"} else ", or `mode='symmetric'`, which can go deeper"
+        remedies = []
+        if deepest:
+            remedies.append(f"`level={deepest}`")
+        elif deepest_level(size, find_wavelet("haar"), mode):
+            remedies.append("a wavelet with a shorter filter, such as 'haar'")
+        if mode not in {"zero", "symmetric", "constant"}:
+            remedies.append("`mode='symmetric'`, which can go deeper")
         raise ValueError(
             f"`level={level}` is too deep: a signal of size {size} can be decomposed at most {deepest} times with "
-            f"{wavelet.name!r} ({wavelet.dec_len} taps) in mode {mode!r}. {remedy}{unlimited}."
+            f"{wavelet.name!r} ({wavelet.dec_len} taps) in mode {mode!r}. Pass {', or '.join(remedies)}."
         )
     return count
 

@@ -189,7 +189,7 @@ const render = view(({ model, el, life }) => {
   const heading = (/** @type {string[]} */ ...texts) => element("tr", {}, ...texts.map((text) => element("th", { scope: "col" }, text)));
   const table = element(
     "table", { class: "wam-methods" },
-    element("thead", {}, heading("method", "insertion here", "deletion here", "area, insertion ↑", "area, deletion ↓", "difference ↑")),
+    element("thead", {}, heading("method", "insertion here", "deletion here", "area, insertion ↑", "area, deletion ↓", "faithfulness ↑")),
     element("tbody", {}, ...listed.map((each) => each.element)),
   );
   const showTable = () => {
@@ -197,8 +197,8 @@ const render = view(({ model, el, life }) => {
       input.checked = at === chosen();
       line.classList.toggle("wam-here", at === chosen());
       const areas = INSERTION_AND_DELETION.map((kind) => values.areas[kind][at]);
-      const difference = areas[0] === null || areas[1] === null ? null : areas[0] - areas[1];
-      const texts = [...INSERTION_AND_DELETION.map((kind) => scoreAt(kind, at)), ...[...areas, difference].map((area) => (area === null ? "unknown" : area.toFixed(3).replace("-", "−")))];
+      const faithfulness = areas[0] === null || areas[1] === null ? null : areas[0] - areas[1];
+      const texts = [...INSERTION_AND_DELETION.map((kind) => scoreAt(kind, at)), ...[...areas, faithfulness].map((area) => (area === null ? "unknown" : area.toFixed(3).replace("-", "−")))];
       texts.forEach((text, column) => (cells[column].textContent = text));
     }
   };

@@ -82,7 +82,7 @@ const render = view(({ model, el, life }) => {
     if (caster.gl.isContextLost()) return "The browser has lost its graphics memory: the slices show what is inside.";
     if (values.scales.length > MOST_SCALES) return `In 3-D at most ${MOST_SCALES} scales are drawn: choose a lower level. The slices show all.`;
     if (Math.max(...values.size) <= caster.most()) return "";
-    return `This browser draws volumes of at most ${caster.most()} voxels a side: explain a smaller one, torch.nn.functional.avg_pool3d(signal, 2). The slices show all.`;
+    return `This browser draws volumes of at most ${caster.most()} voxels a side: explain a smaller one, torch.nn.functional.avg_pool3d(signal, (${values.size.map((each) => Math.ceil(each / caster.most())).join(", ")})). The slices show all.`;
   };
   const sayLack = () => {
     missing.textContent = lack();

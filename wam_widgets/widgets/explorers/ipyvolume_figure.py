@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wam_widgets.attribution import Explanation
-from wam_widgets.checks import finite_number, nearest, optional_module
+from wam_widgets.checks import finite_number, nearest, optional_module, whole_number
 from wam_widgets.plots.planes import array_of
 from wam_widgets.plots.words import require_item, scale_words
 from wam_widgets.widgets.volume_view import ROTATION
@@ -26,6 +26,9 @@ _DENSEST, _GREY = 0.06, 0.35
 
 #: What the slider of the threshold offers.
 _LOWEST, _HIGHEST = 0.01, 0.99
+
+#: Pixels of a side of the figure: fewer show nothing, and browsers draw no more.
+_SMALLEST, _LARGEST = 50, 4096
 
 
 def to_ipyvolume(
@@ -45,7 +48,7 @@ def to_ipyvolume(
     threshold : float
         Where the surface lies, as a fraction of the map's largest value, from 0.01 to 0.99. A slider changes it.
     size : int
-        Pixels of a side of the figure.
+        Pixels of a side of the figure, from 50 to 4096.
 
     Returns
     -------
@@ -56,7 +59,7 @@ def to_ipyvolume(
     Raises
     ------
     TypeError, ValueError
-        For anything but an explanation of volumes, an unknown scale, or a threshold that can't be right.
+        For anything but an explanation of volumes, an unknown scale, or a threshold or size that can't be right.
     ImportError
         If ipyvolume, or what it needs, is not installed.
 
@@ -91,13 +94,20 @@ def to_ipyvolume(
             f"`threshold` must be from {_LOWEST} to {_HIGHEST}; got {threshold!r}. Pass e.g. `threshold=0.5`."
         )
 
+    pixels = whole_number(size)
+    if pixels is None or not _SMALLEST <= pixels <= _LARGEST:
+        raise ValueError(
+            f"`size` must be a whole number of pixels from {_SMALLEST} to {_LARGEST}; got {size!r}. Pass e.g. "
+            f"`size=480`."
+        )
+
     one = explanation[item]
     maps = array_of(one.maps()[0])
     by_name = dict(zip(names, [maps.sum(0), *maps], strict=True))
     comparable = len(set(one.grid.units)) == 1
     spacing, units = (np.array(one.grid.spacing), one.grid.units) if comparable else (np.ones(3), ("voxel",) * 3)
     with _quiet_ipyvolume() as ipyvolume:
-        figure, mesh = _figure(ipyvolume, array_of(one.signal[0]).mean(0), spacing, size)
+        figure, mesh = _figure(ipyvolume, array_of(one.signal[0]).mean(0), spacing, pixels)
     axes = [f"{name} ({unit})" for name, unit in zip(one.grid.axes, units, strict=True)]
     figure.zlabel, figure.ylabel, figure.xlabel = axes
 
@@ -148,6 +158,9 @@ def _figure(ipyvolume: Any, volume: NDArray[np.float64], spacing: NDArray[np.flo
     starts, sides = -spacing / 2, spacing * volume.shape  # a voxel's middle is its place
     fog = np.full((256, 4), _GREY, np.float32)
     fog[:, 3] = _DENSEST * np.linspace(0, 1, 256) ** 2
+    for axis in range(3):
+        if volume.shape[axis] == 1:  # it takes slopes, which need two voxels; they fill the same place
+            volume = volume.repeat(2, axis)
     ipyvolume.volshow(
         volume,
         tf=ipyvolume.TransferFunction(rgba=fog),

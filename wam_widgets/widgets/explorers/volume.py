@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -111,13 +112,26 @@ def require_volume(explanation: object) -> Explanation:
         )
     voxels = size[0] * size[1] * size[2] * channels
     if voxels > MOST_SHOWN or max(size) > MOST_SIDE:
-        factor = max(-(-max(size) // MOST_SIDE), int(np.ceil((voxels / MOST_SHOWN) ** (1 / 3))))
+        factor = _factor(size, channels)
         raise ValueError(
             f"VolumeViewer shows volumes of at most {MOST_SHOWN:,} voxels, times channels, and {MOST_SIDE:,} on a "
             f"side; got {' x '.join(map(str, size))} in {channels} channel(s), {voxels:,}. Explain a smaller one: "
             f"`torch.nn.functional.avg_pool3d(signal, {factor})`, with `grid=grid.coarser({factor})`."
         )
     return explanation
+
+
+def _factor(size: tuple[int, ...], channels: int) -> int | tuple[int, ...]:
+    """Return what to pool by: the same along all axes, or, where one is too short for that, a number per axis."""
+    voxels = math.prod(size) * channels
+    factor = max(-(-max(size) // MOST_SIDE), math.ceil((voxels / MOST_SHOWN) ** (1 / 3)))
+    if factor <= min(size):
+        return factor
+    for longest in range(min(MOST_SIDE, max(size)), 0, -1):
+        factors = tuple(-(-side // longest) for side in size)
+        if math.prod(side // each for side, each in zip(size, factors, strict=True)) * channels <= MOST_SHOWN:
+            break
+    return factors
 
 
 def volume_of(explanation: Explanation) -> dict[str, Any]:

@@ -44,8 +44,8 @@ export function cameraPane(life, model, set, choose) {
   let moved = 0;
   life.listen(pane, "pointerdown", (event) => {
     if (event.button > 1) return;
+    moved = fingers.size || event.button ? Infinity : 0; // one finger clicks, or the first button
     fingers.set(event.pointerId, event);
-    moved = 0;
     pane.setPointerCapture(event.pointerId);
   });
   life.listen(pane, "pointermove", (event) => {
@@ -138,6 +138,7 @@ export function cameraPane(life, model, set, choose) {
       const power = 10 ** Math.floor(Math.log10(across / 4));
       const length = [5, 2, 1].map((each) => each * power).find((each) => each <= across / 4) ?? power;
       bar.textContent = same ? `${written(length)} ${units[0]}` : `${size.join(" × ")} voxels`;
+      bar.classList.toggle("wam-lengthless", !same);
       bar.style.setProperty("--length", same ? `${(100 * length) / across}%` : "0%");
     },
     /** What the pane shows, on paper, as the address of a PNG. The canvas must have been drawn in this frame. */

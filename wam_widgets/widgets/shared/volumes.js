@@ -2,13 +2,12 @@
 // Volumes: where their voxels are, their slices, and what lies along a line of sight. The arrays are described in
 // explorers/volume.py.
 import { numbers } from "./arrays.js";
-import { written } from "./colours.js";
 import { unpackGrid } from "./grids.js";
 
 /** @typedef {ReturnType<typeof unpackVolume>} VolumeValues */
 /** @typedef {[number, number, number]} Voxel  along the axes, as in arrays */
 /** @typedef {{axes: string[], spacing: number[], units: string[], affine: number[][] | null}} VolumeGrid */
-/** @typedef {[name: string, value: number, unit: string]} Coordinate */
+/** @typedef {[name: string, value: number, unit: string, step: number]} Coordinate  how far it is from a neighbour's */
 
 /** @param {any} sent  `_signal` and `_values` together */
 export function unpackVolume(sent) {
@@ -50,15 +49,18 @@ function stepsOf({ spacing, units }) {
 /** World coordinates of a place, x first; without an affine, its distances from the first voxel. @param {VolumeGrid} grid @param {number[]} place @returns {Coordinate[]} */
 const coordinatesOf = ({ axes, spacing, units, affine }, place) =>
   affine
-    ? ["x", "y", "z"].map((name, row) => [name, [...place, 1].reduce((sum, at, axis) => sum + affine[row][axis] * at, 0), units[0]])
-    : place.map((at, axis) => /** @type {Coordinate} */ ([axes[axis], at * spacing[axis], units[axis]])).reverse();
+    ? ["x", "y", "z"].map((name, row) => [name, [...place, 1].reduce((sum, at, axis) => sum + affine[row][axis] * at, 0), units[0], Math.max(...affine[row].slice(0, 3).map(Math.abs))])
+    : place.map((at, axis) => /** @type {Coordinate} */ ([axes[axis], at * spacing[axis], units[axis], spacing[axis]])).reverse();
 
 /** The coordinate of a place that an axis is named after, else its distance along the axis. @param {VolumeGrid} grid @param {number[]} place @param {number} axis */
 export const coordinateOf = (grid, place, axis) =>
   coordinatesOf(grid, place).find(([name]) => name === grid.axes[axis]) ?? coordinatesOf({ ...grid, affine: null }, place)[2 - axis];
 
-/** @param {Coordinate} coordinate */
-export const inWords = ([name, value, unit]) => `${name} ${written(value)} ${unit}`;
+/** With three digits of the step, so that every voxel has a place of its own. @param {Coordinate} coordinate */
+export const inWords = ([name, value, unit, step]) => {
+  const decimals = Math.min(100, Math.max(0, 2 - Math.floor(Math.log10(step))));
+  return `${name} ${String(Number(value.toFixed(decimals))).replaceAll("-", "−")} ${unit}`;
+};
 
 /** Where a place is, and from what that is counted. @param {VolumeGrid} grid @param {number[]} place */
 export const whereIs = (grid, place) =>
