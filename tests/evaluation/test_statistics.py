@@ -120,7 +120,7 @@ def test_the_interval_is_the_one_of_a_bootstrap_that_draws_and_measures_clusters
     names = np.repeat(np.arange(14), [len(group) for group in groups]).tolist()
     for confidence in (0.8, 0.95):
         found = cluster_interval(np.concatenate(groups), names, confidence=confidence)
-        half = error * np.quantile(distances, confidence)
+        half = error * float(np.quantile(distances, confidence))
         assert tuple(found) == pytest.approx((mean, mean - half, mean + half), abs=0.04 * half)
 
 
@@ -129,7 +129,7 @@ def test_many_normal_values_have_student_s_interval_and_almost_the_one_of_bca() 
     found = cluster_interval(values, range(200), confidence=0.9)
     student = scipy.stats.ttest_1samp(values, 0).confidence_interval(0.9)
     bca = scipy.stats.bootstrap((values,), np.mean, confidence_level=0.9, random_state=1).confidence_interval
-    width = student.high - student.low
+    width = float(student.high - student.low)
     assert tuple(found[1:]) == pytest.approx(tuple(student), abs=0.02 * width)
     assert tuple(found[1:]) == pytest.approx(tuple(bca), abs=0.03 * width)
 
@@ -280,8 +280,8 @@ def test_ten_clusters_are_enough_however_many_items_there_are() -> None:
             lambda: paired_test([1, math.inf], ["a", "b"]),
             r"`differences` must be finite; got 1 .* out of `differences`",
         ),
-        (lambda: paired_test([1, 2], [0, 1], resamples=0.5), r"`resamples` must be a whole number from 1; got 0.5"),
-        (lambda: paired_test([1, 2], [0, 1], seed=None), r"`seed` must be a whole number from 0; got None"),
+        (lambda: paired_test([1, 2], [0, 1], resamples=True), r"`resamples` must be a whole number from 1; got True"),
+        (lambda: paired_test([1, 2], [0, 1], seed=-2), r"`seed` must be a whole number from 0; got -2"),
         (lambda: holm([0.1, 1.1]), r"`p_values` must be numbers from 0 to 1 in a row; got \[0.1, 1.1\]. Leave out"),
         (lambda: holm([0.1, math.nan]), r"`p_values` must be numbers from 0 to 1 in a row; got \[0.1, nan\]"),
         (lambda: holm(0.1), r"`p_values` must be numbers from 0 to 1 in a row; got 0.1"),

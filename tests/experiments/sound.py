@@ -277,7 +277,7 @@ def table(condition: Condition) -> str:
     ]
     about = (
         f"{len(report.families)} pairs, {len(set(report.families))} families; {report.kept[0]:.0%} of the energy kept; "
-        f"{report.confidence:.0%} intervals, BCa bootstrap over families, {report.resamples} resamples, seed "
+        f"{report.confidence:.0%} intervals, studentised bootstrap over families, {report.resamples} resamples, seed "
         f"{report.seed}"
     )
     return "\n".join([written[0], "-" * max(map(len, written)), *written[1:], about])

@@ -88,7 +88,7 @@ def main() -> None:
         f"{len(found.sources)} held-out digits of {about['data']}, from {len(set(found.sources))} drawn ones; "
         f"volume_model, seed {about['shipped_seed']}, names {found.right:.0%} rightly. {WAVELET}, {LEVEL} levels.\n"
         f"A voxel belongs to the digit from {WITHIN} on: {found.within:.0%} of them do.\n\n{table(rows)}\n"
-        f"95 % intervals: BCa bootstrap over drawn digits, {RESAMPLES} resamples, seed {SEED}."
+        f"95 % intervals: studentised bootstrap over drawn digits, {RESAMPLES} resamples, seed {SEED}."
     )
     options.output.mkdir(parents=True, exist_ok=True)
     with (options.output / "volumes.csv").open("w", newline="", encoding="utf-8") as file:

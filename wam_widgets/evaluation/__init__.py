@@ -10,11 +10,12 @@ from .profile import ScaleProfile, scale_profile
 from .protocols import PROTOCOLS, Protocol
 from .sanity import SanityReport, sanity_check
 from .separation import SeparationReport, separation
-from .statistics import Interval, cluster_interval
+from .statistics import FEWEST_CLUSTERS, Interval, cluster_interval, holm, paired_test
 from .surface import distance_to_surface, mean_at
 from .tracing import Curve
 
 __all__ = [
+    "FEWEST_CLUSTERS",
     "PROTOCOLS",
     "BenchmarkReport",
     "Curve",
@@ -36,10 +37,12 @@ __all__ = [
     "draw_pairs",
     "evaluate",
     "frames",
+    "holm",
     "insertion",
     "mean_at",
     "mixed",
     "overlap",
+    "paired_test",
     "sanity_check",
     "scale_profile",
     "separation",

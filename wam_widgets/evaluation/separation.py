@@ -152,7 +152,7 @@ class SeparationReport:
         Returns
         -------
         Interval
-            BCa bootstrap, see `cluster_interval`.
+            Studentised bootstrap, see `cluster_interval`.
 
         Raises
         ------

@@ -87,17 +87,28 @@ def cluster_interval(
 
     Notes
     -----
-    Of 2,000 simulations each, 95 % intervals held the true mean as follows, in per cent. Clusters have 1 to 9 values
-    that correlate by 0.5; "50 in 15" are 50 values in 15 clusters of very unequal size. Scores are from -1 to 1, most of
-    them near 0; rare ones are 85 % near 0 and the rest anywhere up to 1.
+    How many of 2,000 simulations each had the true mean in their 95 % interval, in per cent:
 
-    TABLE
+    ==================  ======  ===========  ======  ====
+    values in clusters  normal  exponential  scores  rare
+    ==================  ======  ===========  ======  ====
+    50 alone              94.4         94.6    94.3  97.6
+    50 clusters of 1–9    95.1         94.3    95.4  94.7
+    27 clusters of 1–9    95.2         94.3    95.8  93.9
+    50 in 20              95.8         93.5    96.0  95.5
+    50 in 15              95.8         94.2    96.1  94.9
+    50 in 12              96.7         93.2    96.4  93.5
+    10 clusters of 1–9    95.8         92.8    95.8  92.3
+    10 alone              96.3         93.3    96.6  75.1
+    ==================  ======  ===========  ======  ====
 
-    Few clusters with rare values are beyond any method: where none was drawn, nothing tells of them. Hence
-    `FEWEST_CLUSTERS` for reports.
+    Scores are from -1 to 1 and mostly near 0; rare ones are 85 % near 0, and the others anywhere up to 1. Values in a
+    cluster correlate by 0.5, "50 in 15" is very uneven, and chance alone varies these numbers by 0.5. Of 50 values in
+    15 clusters, BCa holds 85 to 87 %, and Student's t with cluster-robust errors 89 to 91 %, of rare scores 83 %. Few
+    clusters of rare values are beyond any method, as often none is among them: hence `FEWEST_CLUSTERS` for reports.
 
-    The standard error is the jackknife's, which leaves out one cluster at a time. Within the draws it is the linear one,
-    :math:`\sqrt{G/(G-1) \sum_g (s_g - \bar x n_g)^2} / N` for G clusters of n values that sum to s, the same for
+    The standard error is the jackknife's, which leaves out one cluster at a time. Within the draws it is the linear
+    one, :math:`\sqrt{G/(G-1) \sum_g (s_g - \bar x n_g)^2} / N` for G clusters of n values that sum to s: the same for
     clusters of one size. An interval is never shorter than Student's with G - 1 degrees of freedom, and the error of a
     draw is at least a tenth of that of the values: draws of almost equal clusters would else reach to infinity.
 
@@ -164,7 +175,24 @@ def paired_test(
 
     Notes
     -----
-    TABLE
+    What is tested is whether the methods are alike, so that the differences are as likely of either sign. How many of
+    2,000 simulations each were called different at 0.05, in per cent, though their mean was zero:
+
+    ==================  =========  ======  ======  ===========  ====
+    items in clusters   symmetric  normal  scores  exponential  rare
+    ==================  =========  ======  ======  ===========  ====
+    50 alone                  5.8     5.7     6.1          7.2   9.4
+    50 clusters of 1–9        4.9     5.0     5.2          6.6   8.6
+    50 in 20                  4.9     4.9     5.6          7.2  12.5
+    50 in 15                  5.1     4.8     4.6          6.2  12.8
+    50 in 12                  4.3     4.6     5.3          7.6  13.4
+    10 alone                  4.4     4.7     8.9          9.4  27.9
+    ==================  =========  ======  ======  ===========  ====
+
+    The values are those of `cluster_interval`, less their mean; symmetric are an exponential's two sides. Methods that
+    are alike have symmetric differences, of which 5 % is exact for any number of clusters. A mean of zero made of many
+    small losses and a few large gains is called different too often: then look at the interval. Dividing by a standard
+    error would change these numbers by less than 1, as a flip leaves the squares what they are.
 
     References
     ----------
@@ -279,7 +307,7 @@ def _by_cluster(
             f"Add items of other clusters, such as recordings of other families."
         )
     number = np.array([numbers[each] for each in clusters])
-    return np.bincount(number, values), np.bincount(number).astype(np.float64)
+    return np.bincount(number, weights=values).astype(np.float64), np.bincount(number).astype(np.float64)
 
 
 def _require_draws(resamples: int, seed: int) -> tuple[int, int]:
