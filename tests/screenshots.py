@@ -22,7 +22,7 @@ class Shot(NamedTuple):
     """A picture: of which view with what settings, how wide the window is, and which theme it has."""
 
     name: str
-    view: Callable[..., wam.ImageExplorer | wam.SpectrogramPlayer | wam.VolumeViewer]
+    view: Callable[..., wam.ImageExplorer | wam.SpectrogramPlayer | wam.VolumeViewer | wam.CurveScrubber]
     settings: dict[str, Any]
     width: int
     theme: str
@@ -39,7 +39,14 @@ def _man(**settings: Any) -> wam.SpectrogramPlayer:
 
 
 def _chair(**settings: Any) -> wam.VolumeViewer:
-    return wam.VolumeViewer(_explained("armchair"), kind="contribution", **settings)
+    return wam.VolumeViewer(_explained("armchair"), **settings)
+
+
+def _curves(**settings: Any) -> wam.CurveScrubber:
+    model, cat = wam.samples.image_model(), wam.samples.images()["cat"].signal
+    explanations = {"WAM": _explained("cat"), "WAM, denoised": _explained("cat").denoised()}
+    report = wam.evaluate(model, cat, explanations, progress=False)
+    return wam.CurveScrubber(report, cat, explanations, **settings)
 
 
 @cache
@@ -51,7 +58,13 @@ def _explained(name: str) -> wam.Explanation:
     if name == "armchair":
         furniture, chair = wam.samples.furniture_model(), wam.samples.furniture()[name]
         return wam.explain(
-            furniture, chair.signal, samples=100, grid=chair.grid, labels=furniture.labels, progress=False
+            furniture,
+            chair.signal,
+            method="integrated_gradients",
+            samples=100,
+            grid=chair.grid,
+            labels=furniture.labels,
+            progress=False,
         )
     model, clip = wam.samples.audio_model(), wam.samples.audio()[name]
     return wam.explain(
@@ -76,12 +89,13 @@ SHOTS = (
     Shot("viewer-light", _chair, {"cursor": [22, 16, 16]}, 1080, "light"),
     Shot("viewer-dark", _chair, {"look": "surface", "threshold": 0.3, "signed": True}, 1080, "dark"),
     Shot("viewer-narrow", _chair, {"look": "maximum"}, 480, "light"),
+    Shot("curves-light", _curves, {"step": 8}, 1080, "light"),
     Shot("player-narrow", _man, {"only_kept": True}, 480, "light"),
 )
 
 
 def main() -> None:
-    """Explain a photo and a sound, and photograph their views."""
+    """Explain the samples, and photograph their views."""
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, chromium() as browser:
         for name, view, settings, width, theme in SHOTS:

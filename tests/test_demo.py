@@ -183,6 +183,17 @@ def test_the_doctor_names_the_command_that_repairs(
     assert broken == 'fix  samples and demo: skimage: pip install "wam-widgets[samples]"'
 
 
+def test_the_doctor_knows_ipyvolume(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def importing(name: str) -> None:
+        if name == "ipython_genutils":
+            raise ModuleNotFoundError(name)
+
+    monkeypatch.setattr(command_line, "import_module", importing)
+    assert command_line.main(["doctor"]) == 1
+    (broken,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("fix")]
+    assert broken == 'fix  volumes in ipyvolume: ipython_genutils: pip install "wam-widgets[ipyvolume]"'
+
+
 def test_no_command_is_answered_with_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         command_line.main([])

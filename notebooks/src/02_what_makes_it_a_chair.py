@@ -69,7 +69,7 @@ say(chair)
 # fade in, from an empty box, and share out by how much the score of “chair” rises: a contribution. (A *score* is the
 # network's number for a class before it becomes a probability.)
 #
-# **Predict.** 97 % of the box is air. How much of either lies there?
+# **Predict.** Most of the box is air. How much of either lies there?
 
 # %%
 slope = wam.explain(model, chair, grid=armchair.grid)
@@ -84,7 +84,8 @@ for name, explanation in [("sensitivity", slope), ("contribution", path)]:
 
 # %% [markdown]
 # Sensitivity fills the room: the network would notice something new anywhere. A contribution can't be there: what is
-# empty from beginning to end adds nothing.
+# empty from beginning to end adds nothing. (In the voxels. Below, in haar, a coefficient is drawn over its whole
+# cube, so that colour reaches into the air.)
 
 # %% tags=["view"]
 viewer = wam.VolumeViewer(path, model=model, rotation=[145, 20])
@@ -145,7 +146,7 @@ parts = {"legs": up < 12, "seat": (up >= 12) & ~upper, "back": upper & (depth < 
 
 
 def shared(explanation):
-    """Add up the contributions of the voxels in every part."""
+    """Add up the contributions of the voxels, mean gradient times voxel, in every part."""
     return {name: (explanation.gradient * chair)[0, 0][part].sum() for name, part in parts.items()}
 
 
@@ -174,11 +175,11 @@ print(f"The whole chair: {whole - nothing:.1f} more than an empty box.")
 
 # %% [markdown]
 # The legs. Alone the seat gains most, yet cut off it costs less than the legs: the other parts stand in for it. For the
-# legs nothing does: alone or cut off, they are worth nearly the same, and more than the map says. The arms cost
-# nothing: this network knows no *armchairs*, only chairs.
+# legs hardly anything does: alone or cut off, they are worth nearly the same, and more than the map says. Cut off, the
+# arms cost nothing, though alone they gain: what they say, the rest says too.
 #
-# So the parts overlap, and only the map adds up. It **shares out** a score. It doesn't say what the network **can't do
-# without**: that takes a saw.
+# So the parts overlap, and only the map adds up. It **shares out** a score. It doesn't say what a cut would **cost**:
+# that takes a saw. (No single cut makes it anything but a chair.)
 #
 # ## 5. Rather than a sofa?
 #
@@ -212,7 +213,8 @@ print("all the rest:  ", end="")
 say(chair - kept)
 
 # %% [markdown]
-# Perfect? **Predict.** How many of the chair's coefficients are not zero?
+# Perfect? **Predict.** How many of the chair's coefficients are not zero? Below, about half of them are kept: 707,
+# where the sizes leave a gap, so that no tie decides.
 
 # %% tags=["nbval-check-output", "keep_output"] jupyter={"outputs_hidden": true}
 coefficients = path.signal_coefficients()
@@ -232,8 +234,8 @@ for name, order in [("the map", path.attribution.map(torch.abs)), ("their size",
 # %% [markdown]
 # The twentieth was the *whole* chair, and the rest an empty box (which the network calls a lamp). Nothing could fail
 # that test. Nor can half of them fail: even chance keeps a chair. Only the rest tells: take away the largest, which
-# needs no network, and the chair is gone; take away the map's choice, and it is still there. One shape proves little;
-# but a test without such controls proves nothing.
+# needs no network, and the chair is gone; take away the map's choice, and it is still more likely a chair than not.
+# One shape proves little; but a test without such controls proves nothing.
 #
 # ## 7. Keep it
 #

@@ -364,6 +364,32 @@ def test_slices_keep_their_proportions_however_tall(mount: Mount, spacing: tuple
         assert box["width"] / box["height"] == pytest.approx(sides[right] / sides[down], rel=0.02)
 
 
+@pytest.mark.parametrize("size", [(2, 60, 60), (60, 60, 2)])
+def test_flat_slices_are_thick_enough_to_point_at(mount: Mount, size: tuple[int, int, int]) -> None:
+    view = mount(wam.VolumeViewer(smooth(size, level=1), cursor=[0, 0, 0]), forgiving=True)
+    for across in range(3):
+        box = slices(view).nth(across).bounding_box()
+        assert box is not None
+        assert min(box["width"], box["height"]) >= 28
+        assert max(box["width"], box["height"]) <= 322
+    flat = slices(view).nth(1)
+    box = flat.bounding_box()
+    assert box is not None
+    view.page.mouse.click(box["x"] + box["width"] * (0.5 / size[2]), box["y"] + box["height"] * (0.5 / size[0]))
+    assert view.state["cursor"] == [size[0] - 1, 0, 0]
+
+
+@pytest.mark.parametrize(("spacing", "words"), [(1.0, "x 1234 voxel"), (0.3125, "x 385.625 voxel")])
+def test_every_voxel_has_a_position_of_its_own(mount: Mount, spacing: float, words: str) -> None:
+    grid = wam.Grid(("z", "y", "x"), (1.0, 1.0, spacing), ("voxel",) * 3)
+    view = mount(
+        wam.VolumeViewer(smooth((4, 4, 1500), grid=grid, level=1, samples=2), cursor=[1, 1, 1234]), forgiving=True
+    )
+    text = view.place.locator(".wam-readout > div").first
+    expect(text).to_contain_text(f"Voxel [1, 1, 1234], {words}, y 1 voxel, z 1 voxel from the first voxel")
+    expect(view.place.get_by_role("slider", name="slice along x")).to_have_attribute("aria-valuetext", words)
+
+
 def test_the_cross_hair_is_moved_on_slices_by_pointer_and_keys(mount: Mount) -> None:
     view = mount(wam.VolumeViewer(smooth(), cursor=[0, 0, 0]), forgiving=True)
     first = slices(view).nth(0)  # across z: y down, x to the right
@@ -478,6 +504,37 @@ def test_two_fingers_enlarge_and_move(mount: Mount) -> None:
     touch("touchEnd")
     assert view.state["zoom"] == pytest.approx(2, abs=0.05)
     assert view.state["pan"] == pytest.approx([0.1 * 2 * HALF_HEIGHT, 0.2 * 2 * HALF_HEIGHT], abs=0.03)
+
+
+def test_what_is_no_click_leaves_the_cross_hair(mount: Mount) -> None:
+    view = mount(wam.VolumeViewer(dot((16, 16, 16), (12, 3, 5)), cursor=[0, 0, 0]), forgiving=True)
+    volume(view).scroll_into_view_if_needed()
+    box = volume(view).bounding_box()
+    assert box is not None
+    up, right = (0.5 + (place + 0.5 - 8) / 16 / HALF_HEIGHT / 2 for place in (12, 3))
+    at = box["x"] + box["width"] * right, box["y"] + box["height"] * (1 - up)
+    view.set(rotation=[0, 0])
+    session = view.page.context.new_cdp_session(view.page)
+
+    def touch(kind: str, *shifts: int) -> None:
+        fingers = [{"x": at[0] + shift, "y": at[1], "id": name} for name, shift in enumerate(shifts)]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": fingers})
+
+    touch("touchStart", 0, 40)  # two fingers tap
+    touch("touchEnd")
+    assert view.state["cursor"] == [0, 0, 0]
+    touch("touchStart", 60)  # one drags, and another comes and goes
+    for shift in range(50, -1, -10):
+        touch("touchMove", shift)
+    touch("touchStart", 0, 40)
+    touch("touchEnd", 0)
+    touch("touchEnd")
+    assert view.state["cursor"] == [0, 0, 0]
+    view.set(rotation=[0, 0])
+    view.page.mouse.click(*at, button="middle")
+    assert view.state["cursor"] == [0, 0, 0]
+    view.page.mouse.click(*at)
+    assert view.state["cursor"] == [12, 3, 5]
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,14 @@ def test_the_test_part_is_explained_at_the_papers_three_levels(tmp_path: Path, a
             r"is float64 of shape \(3, 28, 28, 3\)\. Load one of MedMNIST's 3",
         ),
         (
+            {"test_images": np.zeros((3, 28, 28, 3), np.uint8)},
+            r"must be 8-bit volumes, cubes of shape \(item, z, y, x\); it is uint8 of shape \(3, 28, 28, 3\)\.",
+        ),
+        (
+            {"test_labels": np.array([0, -1, 2])},
+            r"'test_labels' in .* must hold classes counted from 0; the least is -1\. Load one",
+        ),
+        (
             {"test_labels": np.zeros((2, 1), np.uint8)},
             r"one class for each of 3 volumes; .* uint8 of shape \(2, 1\)",
         ),

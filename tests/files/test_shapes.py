@@ -150,7 +150,7 @@ def test_options_out_of_range_are_refused(options: dict[str, Any], words: str) -
 def test_a_file_that_is_no_mesh_is_refused_by_its_name_or_as_empty(tmp_path: Path, suffix: str, content: bytes) -> None:
     path = tmp_path / f"broken{suffix}"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=rf"{re.escape(path.name)}' can't be read: |`shape` must have a surface"):
+    with pytest.raises(ValueError, match=rf"{re.escape(path.name)}' can't be read: "):
         wam.voxelise(path)
 
 
@@ -159,9 +159,48 @@ def test_a_truncated_mesh_is_refused_by_its_name(tmp_path: Path, suffix: str) ->
     path = tmp_path / f"ball{suffix}"
     trimesh.creation.icosphere().export(path)
     path.write_bytes(path.read_bytes()[:-1000])
-    # A binary .stl that ends too early is taken for one in text, without a face.
-    with pytest.raises(ValueError, match=r"can't be read: .* Export it anew|must have a surface.*Check the file"):
+    with pytest.raises(ValueError, match=r"ball\.[a-z]+' can't be read: .* Export it anew"):
         wam.voxelise(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            lambda content: content[:-1],
+            "it declares 320 triangles, for which it must have 16084 bytes; it has 16083, so",
+        ),
+        (lambda content: content[:84], r"320 triangles, .* 16084 bytes; it has 84, so that it is damaged"),
+        (
+            lambda content: content[:80] + (7).to_bytes(4, "little") + content[84:],
+            r"7 triangles, .* 434 bytes; it has 16",
+        ),
+        (lambda content: b"solid" + content[5:-1], r"no surface and no point was found, .* damaged or no \.stl file"),
+    ],
+)
+def test_a_binary_stl_of_another_length_is_refused_with_its_lengths(tmp_path: Path, change: Any, words: str) -> None:
+    path = tmp_path / "ball.stl"
+    trimesh.creation.icosphere(subdivisions=2).export(path)
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(ValueError, match=rf"ball\.stl' can't be read: .*{words}.* Export it anew"):
+        wam.voxelise(path)
+
+
+@pytest.mark.parametrize(("kept", "named"), [("glb", "stl"), ("stl", "obj"), ("ply", "obj")])
+def test_a_mesh_of_another_kind_than_its_suffix_says_is_refused_by_its_name(
+    tmp_path: Path, kept: str, named: str
+) -> None:
+    trimesh.creation.icosphere().export(tmp_path / f"ball.{kept}")
+    path = (tmp_path / f"ball.{kept}").rename(tmp_path / f"ball.{named}")
+    with pytest.raises(ValueError, match=rf"ball\.{named}' can't be read: .* Export it anew"):
+        wam.voxelise(path)
+
+
+@pytest.mark.parametrize("content", ["v 8.4 22.5 30\nv 11.57", "v 8.4 22.5\nv 11.57 3\nv 1 2\nf 1 2 3\n"])
+def test_an_obj_that_ends_within_a_vertex_is_refused_by_its_name(tmp_path: Path, content: str) -> None:
+    (tmp_path / "cut.obj").write_text(content)
+    with pytest.raises(ValueError, match=r"cut\.obj' can't be read: .* Export it anew"):
+        wam.voxelise(tmp_path / "cut.obj")
 
 
 def test_another_kind_of_file_and_one_too_large_are_refused(tmp_path: Path) -> None:

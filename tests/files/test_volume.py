@@ -293,6 +293,42 @@ def test_whatever_byte_is_damaged_there_is_an_answer_in_words(tmp_path: Path, na
     assert all(len(answer) < 600 and answer.endswith(".") for answer in answers), answers
 
 
+@pytest.mark.parametrize("index", [None, 0, 2])
+def test_a_bit_that_flipped_in_a_compressed_file_is_never_taken_for_a_value(tmp_path: Path, index: int | None) -> None:
+    shape = (25, 26, 27) if index is None else (25, 26, 27, 3)
+    path = written(tmp_path / "scan.nii.gz", np.random.default_rng(0).random(shape, np.float32))
+    content = path.read_bytes()
+    for place in range(2000, len(content), len(content) // 20):
+        damaged = bytearray(content)
+        damaged[place] ^= 0x10
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"scan\.nii\.gz' can't be read: .* Export it anew"):
+            wam.load_volume(path, index=index)
+
+
+def test_what_lies_behind_a_volume_is_unpacked_up_to_the_limit_and_not_kept(tmp_path: Path) -> None:
+    content = written(tmp_path / "scan.nii", numbered(4, 5, 6)).read_bytes()
+    path = tmp_path / "long.nii.gz"
+    path.write_bytes(gzip.compress(content + bytes(2**25)))
+    tracemalloc.start()
+    words = (
+        r"long\.nii\.gz' can't be read: it goes on after 4194656 bytes, more than it declares and than `most_voxels`"
+    )
+    with pytest.raises(ValueError, match=words):
+        wam.load_volume(path, most_voxels=2**20)
+    assert wam.load_volume(path)[0].shape == (1, 1, 6, 5, 4)
+    assert tracemalloc.get_traced_memory()[1] < 2**23
+    tracemalloc.stop()
+
+
+def test_an_array_that_is_longer_than_its_damaged_header_says_is_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", numbered(3, 4, 5))
+    content = (tmp_path / "a.npz").read_bytes()
+    (tmp_path / "a.npz").write_bytes(content.replace(b"(3, 4, 5)", b"(2, 4, 5)"))
+    with pytest.raises(ValueError, match=r"a\.npz' can't be read: .* Save it anew"):
+        wam.load_volume(tmp_path / "a.npz")
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

@@ -1,4 +1,5 @@
 import dataclasses
+import re
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,11 @@ def test_a_grid_can_be_told_and_not_changed() -> None:
             {"affine": ((float("nan"),) * 4,) * 4},
             r"4 x 4 matrix of finite numbers; got 4 rows .*\(\(nan",
         ),
-        ({"affine": ((1.0,) * 4,) * 4}, r"must belong to three axes, and .* spacing \(1\.0, 1\.0\)"),
+        ({"affine": ((1.0,) * 4,) * 4}, r"must have the last row \(0, 0, 0, 1\); got \(1\.0, 1\.0, 1\.0, 1\.0\)\."),
+        (
+            {"affine": tuple(map(tuple, np.eye(4).tolist()))},
+            r"must belong to three axes, and .* spacing \(1\.0, 1\.0\)",
+        ),
     ],
 )
 def test_an_impossible_grid_is_refused(options: dict[str, Any], words: str) -> None:
@@ -75,23 +80,44 @@ def test_an_affine_in_the_order_of_the_file_is_refused_where_the_spacing_tells()
     assert np.array(made.affine) @ (5, 4, 3, 1) == pytest.approx(in_file @ (3, 4, 5, 1))
 
 
-@pytest.mark.parametrize("step", [1, 2, 3])
-def test_a_coarser_grid_is_that_of_what_is_pooled(step: int) -> None:
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({(3, 3): 5.0}, r"last row \(0, 0, 0, 1\); got \(0\.0, 0\.0, 0\.0, 5\.0\)\. Pass"),
+        ({(1, 1): 0.0, (0, 1): 1.0}, r"must have axes that differ; got .*, whose columns lie in one plane\. Pass"),
+        ({(2, 2): 2.0}, r"spacing \(1\.0, 1\.0, 1\.0\); they are \(1\.0, 1\.0, 2\.0\)\. Pass"),
+    ],
+)
+def test_an_affine_that_is_none_of_a_volume_is_refused(changes: dict[tuple[int, int], float], words: str) -> None:
+    affine = np.eye(4)
+    for place, value in changes.items():
+        affine[place] = value
+    with pytest.raises(ValueError, match=words):
+        Grid(("z", "y", "x"), (1.0,) * 3, ("mm",) * 3, tuple(map(tuple, affine.tolist())))
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, (1, 2, 3), (3, 1, 2)])
+def test_a_coarser_grid_is_that_of_what_is_pooled(step: int | tuple[int, int, int]) -> None:
     affine = np.array([[0.0, -2, 0, 7], [0, 0, 0.5, 8], [3.0, 0, 0, 9], [0, 0, 0, 1]])
     grid = Grid(("z", "y", "x"), (3.0, 2.0, 0.5), ("mm",) * 3, tuple(map(tuple, affine.tolist())))
     places = torch.stack(torch.meshgrid(*(torch.arange(6.0),) * 3, indexing="ij"))
     world = torch.einsum("wa,azyx->wzyx", torch.from_numpy(affine[:3, :3]).float(), places)
     pooled = torch.nn.functional.avg_pool3d(world, step)
     coarse = grid.coarser(step)
-    assert coarse.spacing == tuple(step * each for each in grid.spacing)
+    assert coarse.spacing == tuple(np.array(step) * grid.spacing)
     found = np.array(coarse.affine) @ (1, 0, 1, 1)
     assert found[:3] == pytest.approx(pooled[:, 1, 0, 1].numpy() + affine[:3, 3])
-    assert Grid.sound(8000).coarser(step).sample_rate == pytest.approx(8000 / step)
+    if isinstance(step, int):
+        assert Grid.sound(8000).coarser(step).sample_rate == pytest.approx(8000 / step)
 
 
 def test_a_step_that_is_none_is_refused(as_a_user: None) -> None:
     with pytest.raises(ValueError, match=r"`step` must be a whole number of at least 1; got 0"):
         Grid.default(3).coarser(0)
+    with pytest.raises(ValueError, match=r"at least 1; got 0\.5"):
+        Grid.default(3).coarser((1, 0.5, 1))  # type: ignore[arg-type]  # the mistake
+    with pytest.raises(ValueError, match=r"one per axis \('z', 'y', 'x'\); got \(1, 2\)\. Pass e\.g\. `step=2`"):
+        Grid.default(3).coarser((1, 2))
 
 
 def test_lists_and_arrays_make_a_grid_too(as_a_user: None) -> None:
@@ -100,6 +126,10 @@ def test_lists_and_arrays_make_a_grid_too(as_a_user: None) -> None:
     told = Grid(("z", "y", "x"), (2.0, 1.0, 1.0), ("mm",) * 3, rows)
     assert made == told
     assert hash(made) == hash(told)
+    for spacing in (("a", 1), ((1, 2), 1), [1.0, True]):
+        words = rf"`spacing` of a grid must be positive; got {re.escape(str(spacing))}\. Pass e\.g\."
+        with pytest.raises(ValueError, match=words):
+            Grid(("y", "x"), spacing, ("mm",) * 2)  # type: ignore[arg-type]  # the mistake
     with pytest.raises(ValueError, match="one entry per spatial axis"):
         Grid(("x",), 1.0, ("mm",))  # type: ignore[arg-type]
 

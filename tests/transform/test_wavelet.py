@@ -121,6 +121,13 @@ def test_a_wavelet_that_is_too_long_for_any_level_is_refused_with_a_shorter_one(
         require_level(1, (8,), pywt.Wavelet("db8"), "periodic")
 
 
+def test_where_no_wavelet_is_short_enough_none_is_proposed() -> None:
+    for wavelet in ("haar", "db4"):
+        with pytest.raises(ValueError, match=r"at most 0 times .* Pass `mode='symmetric'`, which can go deeper\.$"):
+            require_level(1, (1, 16, 16), pywt.Wavelet(wavelet), "reflect")
+    assert require_level(1, (1, 16, 16), pywt.Wavelet("haar"), "symmetric") == 1
+
+
 @pytest.mark.parametrize("mode", UNLIMITED)
 def test_no_deeper_mode_is_proposed_where_there_is_none(mode: Mode) -> None:
     with pytest.raises(ValueError, match=r"`level=65` is too deep: .* Pass `level=64`\.$"):

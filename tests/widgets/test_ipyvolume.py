@@ -57,6 +57,12 @@ def test_axes_of_different_units_are_in_voxels() -> None:
     assert extent == [(-0.5, 13.5), (-0.5, 8.5), (-0.5, 11.5)]
 
 
+def test_a_volume_of_one_slice_is_drawn_in_its_place() -> None:
+    figure = wam.to_ipyvolume(explanation(1, 9, 9, level=1, mode="symmetric")).children[-1]
+    extent = [tuple(map(float, side)) for side in figure.volumes[0].extent_original]
+    assert extent == [(-0.5, 8.5), (-0.5, 8.5), (-0.5, 0.5)]
+
+
 def test_ipyvolume_s_current_figure_stays_as_it_was() -> None:
     import ipyvolume
 
@@ -75,6 +81,9 @@ def test_what_cannot_be_drawn_is_refused(as_a_user: None, monkeypatch: pytest.Mo
     for threshold in (0.005, 1):
         with pytest.raises(ValueError, match=f"`threshold` must be from 0.01 to 0.99; got {threshold}"):
             wam.to_ipyvolume(given, threshold=threshold)
+    for size in (-5, 0, 10**9, "big", 480.5):
+        with pytest.raises(ValueError, match=f"`size` must be a whole number of pixels from 50 to 4096; got {size!r}"):
+            wam.to_ipyvolume(given, size=size)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="which have 3 spatial axes; got 2"):
         wam.to_ipyvolume(explanation())
     with pytest.raises(ValueError, match=r"got 'ipyvol'\. Did you mean 'ipyvolume'"):

@@ -11,6 +11,7 @@ import torch
 
 import wam_widgets as wam
 from wam_widgets.transform.geometry import cells
+from wam_widgets.widgets.explorers.volume import MOST_SHOWN, MOST_SIDE, _factor
 
 from .cases import explanation
 
@@ -113,6 +114,21 @@ def test_only_volumes_that_a_page_can_hold_are_viewed(as_a_user: None) -> None:
     words = r"4,259,840\. Explain a smaller one: `.*avg_pool3d\(signal, 2\)`, with `grid=grid\.coarser\(2\)`"
     with pytest.raises(ValueError, match=words):
         wam.VolumeViewer(large)
+
+
+@pytest.mark.parametrize(
+    ("size", "channels"),
+    [((2, 2, 2097152), 1), ((2, 2, 2097152), 4), ((3, 2049, 5), 1), ((5, 1500, 1500), 4), ((170, 170, 170), 1)],
+)
+def test_a_volume_that_is_pooled_as_advised_is_viewed(size: tuple[int, int, int], channels: int) -> None:
+    factor = _factor(size, channels)
+    steps = (factor,) * 3 if isinstance(factor, int) else factor
+    pooled = [side // step for side, step in zip(size, steps, strict=True)]
+    assert min(pooled) >= 1
+    assert max(pooled) <= MOST_SIDE
+    assert np.prod(pooled) * channels <= MOST_SHOWN
+    assert np.prod(pooled) * channels > MOST_SHOWN / 16 or max(pooled) >= MOST_SIDE / 2
+    assert wam.Grid.default(3).coarser(factor).spacing == steps
 
 
 def test_a_run_asks_the_model_about_another_class() -> None:

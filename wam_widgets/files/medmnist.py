@@ -81,8 +81,8 @@ def load_medmnist(path: str | Path, *, split: str = "test", most_voxels: int = M
     labels = read_npz(file, most_voxels, lambda names: choose(names, f"{split}_labels"))
     if images.ndim != 4 or len(set(images.shape[1:])) > 1 or images.dtype != "uint8":
         raise ValueError(
-            f"{f'{split}_images'!r} in {what} must be 8-bit volumes, cubes of shape (item, z, y, x); it is {images.dtype} of "
-            f"shape {images.shape}. Load one of MedMNIST's 3-D files, e.g. adrenalmnist3d.npz."
+            f"{f'{split}_images'!r} in {what} must be 8-bit volumes, cubes of shape (item, z, y, x); it is "
+            f"{images.dtype} of shape {images.shape}. Load one of MedMNIST's 3-D files, e.g. adrenalmnist3d.npz."
         )
     if labels.shape not in {(len(images),), (len(images), 1)} or labels.dtype.kind not in "iu":
         raise ValueError(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import io
 from math import prod
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,7 +28,7 @@ _CHUNK = 2**20
 
 
 def read_nifti(
-    path: Path, index: int | None, most_voxels: object, spacing: Sequence[float] | None
+    path: Path, index: int | None, most_voxels: int, spacing: Sequence[float] | None
 ) -> tuple[np.ndarray, Grid]:
     """Return one volume, axes (z, y, x), turned by quarters to be closest to right, front and up, and its grid."""
     nibabel = optional_module("nibabel", "Reading NIfTI", "volumes")
@@ -60,8 +61,7 @@ def read_nifti(
             proxy = nibabel.arrayproxy.ArrayProxy(stream, header, mmap=False)
             values = proxy[(..., *_beyond_space(shape, index))]
             if isinstance(stream, gzip.GzipFile):
-                voxel = int(header["bitpix"]) // 8
-                _read_to_the_end(stream, proxy.offset + voxel * max(prod(shape), int(str(most_voxels))))
+                _read_to_the_end(stream, proxy.offset + proxy.dtype.itemsize * max(prod(shape), most_voxels))
     affine[:3] *= unit
     turns = nibabel.io_orientation(affine)
     values = nibabel.apply_orientation(values, turns).transpose(2, 1, 0)
@@ -71,7 +71,7 @@ def read_nifti(
     return values, Grid(("z", "y", "x"), tuple(distances), ("mm",) * 3, tuple(map(tuple, affine)))
 
 
-def _opened(path: Path) -> IO[bytes] | gzip.GzipFile:
+def _opened(path: Path) -> io.BufferedIOBase:
     """Open a file, compressed if its name says so."""
     return gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb")
 

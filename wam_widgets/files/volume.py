@@ -51,7 +51,9 @@ def load_volume(
         Put this number in the place of NaN and inf. None: a file with such voxels is refused.
     most_voxels : int, default 512³
         Size limit. Files are compressed, and a small one may unpack to more than there is memory: what the header
-        declares is compared with the limit before anything is unpacked.
+        declares is compared with the limit before anything is unpacked. A `.nii.gz` is read to its end, where its
+        checksum is, but what lies behind the volume is not kept, and no more of it than a series declares or the limit
+        allows is unpacked.
 
     Returns
     -------

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -134,16 +134,16 @@ class Grid:
                 f"`axes` of a grid must have names of their own, other than item, channel, scale and orientation; got "
                 f"{self.axes}. Pass e.g. `axes=('y', 'x')`."
             )
-        steps = np.ravel(self.spacing)
-        if not len(self.axes) == len(steps) == len(self.units) or np.ndim(self.spacing) != 1:
+        steps = np.asarray(self.spacing, dtype=object)
+        if steps.ndim != 1 or not len(self.axes) == len(steps) == len(self.units):
             raise ValueError(
                 f"`axes`, `spacing` and `units` of a grid must have one entry per spatial axis; got {self.axes}, "
                 f"{self.spacing} and {self.units}. Pass e.g. `Grid(('y', 'x'), (0.5, 0.5), ('mm', 'mm'))`."
             )
-        numbers = [finite_number(step) for step in steps.tolist()]
-        if not all(number is not None and number > 0 for number in numbers):
+        numbers = [number for step in steps if (number := finite_number(step)) is not None and number > 0]
+        if len(numbers) < len(steps):
             raise ValueError(
-                f"`spacing` of a grid must be positive; got {tuple(self.spacing)}. Pass e.g. `spacing=(1.0, 1.0)`."
+                f"`spacing` of a grid must be positive; got {self.spacing}. Pass e.g. `spacing=(1.0, 1.0)`."
             )
         object.__setattr__(self, "spacing", tuple(numbers))
         if self.affine is None:
@@ -156,10 +156,8 @@ class Grid:
                 f"`affine` of a grid must be a 4 x 4 matrix of finite numbers; got {len(rows)} rows of lengths {rows}: "
                 f"{self.affine}. {remedy}"
             )
-        if self.affine[3] != (0, 0, 0, 1):
-            raise ValueError(
-                f"`affine` of a grid must have the last row (0, 0, 0, 1); got {self.affine[3]}. {remedy}"
-            )
+        if list(self.affine[3]) != [0, 0, 0, 1]:
+            raise ValueError(f"`affine` of a grid must have the last row (0, 0, 0, 1); got {self.affine[3]}. {remedy}")
         lengths = tuple(math.hypot(*column[:3]) for column in zip(*self.affine, strict=True))[:3]
         if len(self.spacing) != 3 or not np.allclose(lengths, self.spacing, rtol=1e-3, atol=0):  # files are imprecise
             raise ValueError(
@@ -168,7 +166,8 @@ class Grid:
             )
         if abs(np.linalg.det(np.array(self.affine)[:3, :3] / lengths)) < _FLATTEST:
             raise ValueError(
-                f"`affine` of a grid must have axes that differ; the columns of {self.affine} lie in one plane. {remedy}"
+                f"`affine` of a grid must have axes that differ; got {self.affine}, whose columns lie in one plane. "
+                f"{remedy}"
             )
 
     def coarser(self, step: int | Sequence[int]) -> Grid:

@@ -137,7 +137,8 @@ class Explorer(View):
         self._kind_was_forced, self._settled_item = False, -1
         self._asked_before = {explanation.method: _arguments_of(explanation)}
         super().__init__()
-        self.wavelet, self.mode, self.kind = explanation.wavelet, explanation.mode, explanation.kind
+        # The mode first: the wavelet is checked in it.
+        self.mode, self.wavelet, self.kind = explanation.mode, explanation.wavelet, explanation.kind
         self.level, self.method = max(explanation.level, 1), explanation.method
         passes = _CUSTOMARY_SAMPLES if explanation.method == "saliency" else int(explanation.passes.max())
         self.samples = min(passes, MOST_SAMPLES)

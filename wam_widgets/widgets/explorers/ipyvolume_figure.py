@@ -158,9 +158,8 @@ def _figure(ipyvolume: Any, volume: NDArray[np.float64], spacing: NDArray[np.flo
     starts, sides = -spacing / 2, spacing * volume.shape  # a voxel's middle is its place
     fog = np.full((256, 4), _GREY, np.float32)
     fog[:, 3] = _DENSEST * np.linspace(0, 1, 256) ** 2
-    for axis in range(3):
-        if volume.shape[axis] == 1:  # it takes slopes, which need two voxels; they fill the same place
-            volume = volume.repeat(2, axis)
+    for flat in np.flatnonzero(np.array(volume.shape) == 1):  # it takes slopes, which need two voxels
+        volume = volume.repeat(2, int(flat))  # in the same place
     ipyvolume.volshow(
         volume,
         tf=ipyvolume.TransferFunction(rgba=fog),

@@ -124,14 +124,15 @@ def require_volume(explanation: object) -> Explanation:
 def _factor(size: tuple[int, ...], channels: int) -> int | tuple[int, ...]:
     """Return what to pool by: the same along all axes, or, where one is too short for that, a number per axis."""
     voxels = math.prod(size) * channels
-    factor = max(-(-max(size) // MOST_SIDE), math.ceil((voxels / MOST_SHOWN) ** (1 / 3)))
+    factor: int = max(-(-max(size) // MOST_SIDE), math.ceil((voxels / MOST_SHOWN) ** (1 / 3)))
     if factor <= min(size):
         return factor
-    for longest in range(min(MOST_SIDE, max(size)), 0, -1):
-        factors = tuple(-(-side // longest) for side in size)
-        if math.prod(side // each for side, each in zip(size, factors, strict=True)) * channels <= MOST_SHOWN:
-            break
-    return factors
+    choices = (tuple(-(-side // longest) for side in size) for longest in range(MOST_SIDE, 0, -1))
+    return next(
+        each
+        for each in choices
+        if math.prod(side // by for side, by in zip(size, each, strict=True)) * channels <= MOST_SHOWN
+    )
 
 
 def volume_of(explanation: Explanation) -> dict[str, Any]:
