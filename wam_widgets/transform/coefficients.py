@@ -344,8 +344,11 @@ def _analyse(
     for _ in range(level):
         bands = signal[None]  # (band, item, channel, *space); every axis splits each band in two
         for axis in range(3, 3 + space):
-            with full_precision(signal.device):
-                low, high = ptwt.wavedec(bands, wavelet, mode=extension, level=1, axis=axis)
+            if extension == "zero":
+                low, high = _split(bands, wavelet, axis)
+            else:
+                with full_precision(signal.device):
+                    low, high = ptwt.wavedec(bands, wavelet, mode=extension, level=1, axis=axis)
             bands = torch.stack([low, high], dim=1).flatten(0, 1)
         named = dict(zip(_filters(space), bands.unbind(), strict=True))
         signal = named["a" * space]
@@ -368,6 +371,21 @@ def _synthesise(coefficients: Coefficients, wavelet: pywt.Wavelet) -> Tensor:
             bands = _merge(low, high, wavelet, 3 + axis).narrow(3 + axis, 0, size[axis])
         signal = bands[0]
     return signal
+
+
+def _split(signal: Tensor, wavelet: pywt.Wavelet, axis: int) -> tuple[Tensor, Tensor]:
+    """Do one level along one axis, of a signal that is zero beyond its border: of every pull-back."""
+    length, count = wavelet.dec_len, (signal.shape[axis] + wavelet.dec_len - 1) // 2
+    before, after = length - 2, length - 2 + signal.shape[axis] % 2
+    padded = torch.nn.functional.pad(signal, (0, 0) * (signal.ndim - 1 - axis) + (before, after))
+    halves = [half.contiguous() for half in padded.unflatten(axis, (-1, 2)).unbind(axis + 1)]
+    bands = []
+    for filter_ in (wavelet.dec_lo, wavelet.dec_hi):
+        band = torch.zeros_like(halves[0].narrow(axis, 0, count))
+        for tap in range(length):
+            band.add_(halves[tap % 2].narrow(axis, tap // 2, count), alpha=filter_[length - 1 - tap])
+        bands.append(band)
+    return bands[0], bands[1]
 
 
 def _merge(low: Tensor, high: Tensor, wavelet: pywt.Wavelet, axis: int) -> Tensor:
