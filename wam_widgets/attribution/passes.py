@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd.graph import get_gradient_edge
 
-from .score import Score, score_of
+from .score import Score, columns_of, require_rows, score_of
 
 Model = Callable[[Tensor], Any]
 FrontEnd = Callable[[Tensor], Tensor]
@@ -190,6 +190,14 @@ def run_model(model: Model, inputs: Tensor, precision: torch.dtype | None) -> An
         return model(inputs)
     with torch.autocast(inputs.device.type, dtype=precision):
         return model(inputs)
+
+
+def predicted(model: Model, signal: Tensor, at_once: int = 1) -> Tensor:
+    """Return the column that is largest for every item, shape (item,); to be called within `undisturbed`."""
+    # Copies: a model may change its input in place.
+    return torch.cat(
+        [require_rows(columns_of(run_model(model, x.clone(), None)), len(x)).argmax(1) for x in signal.split(at_once)]
+    )
 
 
 def run(

@@ -18,9 +18,8 @@ from torch import Tensor
 import wam_widgets
 from wam_widgets.attribution import Contrast, Score
 from wam_widgets.attribution.arguments import require_batch_size, require_model, require_progress
-from wam_widgets.attribution.passes import Model, run_model, undisturbed
+from wam_widgets.attribution.passes import Model, predicted, undisturbed
 from wam_widgets.attribution.progress import Progress
-from wam_widgets.attribution.score import columns_of, require_rows
 from wam_widgets.checks import optional_module, require_count
 
 from .explainer import Explainer
@@ -36,11 +35,11 @@ from .running import (
     device_of,
     error_in_words,
     raise_if_interrupted,
-    require_confidence,
     require_dataset_target,
     require_run_seed,
     seeded,
 )
+from .statistics import require_confidence
 from .store import Record, Row, Store
 from .tracing import KINDS, Probability, Task
 
@@ -84,7 +83,8 @@ class Job:
             try:
                 signal = item.signal.to(device_of(model, item.signal))
                 if target is None:
-                    target = _predicted(model, signal)
+                    with undisturbed(model, signal.device):
+                        target = int(predicted(model, signal))
                 found: dict[str, Importance] = {}
                 passes: dict[str, Any] = {}
                 for name, method in self.methods.items():
@@ -564,9 +564,3 @@ def _parameters(method: Explain) -> set[str]:
         return set(inspect.signature(method).parameters)
     except (TypeError, ValueError):  # some callables don't tell
         return set()
-
-
-def _predicted(model: Model, signal: Tensor) -> int:
-    """Return the class that the model sees in one item."""
-    with undisturbed(model, signal.device):
-        return int(require_rows(columns_of(run_model(model, signal, None)), 1).argmax())

@@ -16,12 +16,12 @@ from torch import Tensor
 from wam_widgets.attribution import Contrast, Score
 from wam_widgets.attribution.passes import Model
 from wam_widgets.attribution.progress import Progress
-from wam_widgets.checks import finite_number, optional_module, require_count, require_one_of
+from wam_widgets.checks import optional_module, require_count, require_one_of
 
 from .protocols import Axis, Baseline, DomainName, Order, Protocol, Unit
 from .ranking import Importance, Ranking
 from .selection import Domain
-from .statistics import FEWEST_CLUSTERS, Interval, cluster_interval, holm, paired_test
+from .statistics import FEWEST_CLUSTERS, Interval, cluster_interval, holm, paired_test, require_confidence
 from .tracing import KINDS, Curve, Kind, Probability, Task
 
 if TYPE_CHECKING:
@@ -429,9 +429,7 @@ def evaluate(
     }  # fmt: skip
     named = _require_explanations(explanations)
     number = require_count("controls", controls, 8)
-    level = finite_number(confidence)
-    if level is None or not 0 < level < 1:
-        raise ValueError(f"`confidence` must be between 0 and 1; got {confidence!r}. Pass e.g. `confidence=0.95`.")
+    level = require_confidence(confidence)
     task = Task.of(signal, named, target, protocol, probability, seed, segments=segments, **overrides)
     of_items = _require_groups(groups, len(task.signal))
     rankings: dict[tuple[str, int], Ranking] = {(name, 0): ranking for name, ranking in task.rankings.items()}

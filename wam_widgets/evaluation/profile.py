@@ -26,12 +26,11 @@ from .running import (
     device_of,
     error_in_words,
     raise_if_interrupted,
-    require_confidence,
     require_dataset_target,
     require_run_seed,
     seeded,
 )
-from .statistics import FEWEST_CLUSTERS, Interval, cluster_interval
+from .statistics import FEWEST_CLUSTERS, Interval, cluster_interval, require_confidence
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,7 +16,7 @@ from tqdm.auto import tqdm
 from wam_widgets.attribution import Contrast, Score
 from wam_widgets.attribution.passes import Model
 from wam_widgets.attribution.progress import Progress
-from wam_widgets.checks import finite_number, require_count, whole_number
+from wam_widgets.checks import require_count, whole_number
 
 Target = int | Contrast | Score | Literal["label"] | None
 """What is explained of every item."""
@@ -52,14 +52,6 @@ class ItemMeter:
     def close(self) -> None:
         """Take the bar away."""
         self._bar.close()
-
-
-def require_confidence(confidence: object) -> float:
-    """Return a level of confidence, between 0 and 1."""
-    level = finite_number(confidence)
-    if level is None or not 0 < level < 1:
-        raise ValueError(f"`confidence` must be between 0 and 1; got {confidence!r}. Pass e.g. `confidence=0.95`.")
-    return level
 
 
 def require_run_seed(seed: object) -> int:

@@ -18,9 +18,9 @@ from tqdm.auto import tqdm
 
 from wam_widgets.attribution import Explanation
 from wam_widgets.attribution.arguments import require_finite
-from wam_widgets.attribution.passes import run_model, undisturbed
+from wam_widgets.attribution.passes import predicted, undisturbed
 from wam_widgets.attribution.paths import copy_seed
-from wam_widgets.attribution.score import columns_of, require_target
+from wam_widgets.attribution.score import require_target
 from wam_widgets.checks import require_count, require_one_of
 from wam_widgets.transform import Coefficients
 from wam_widgets.transform.grid import require_signal
@@ -172,7 +172,8 @@ def sanity_check(
     _require_methods(methods)
     wanted = require_target(target, len(signal))
     if wanted is None:
-        wanted = _predicted(model, signal)
+        with undisturbed(model, signal.device):
+            wanted = predicted(model, signal)
     others: dict[str, Callable[[], torch.nn.Module]] = (
         dict(_randomised(model, randomisation, stages, seed))
         if against is None
@@ -197,12 +198,6 @@ def _require_methods(methods: object) -> None:
             f"`methods` must be a dict of name and callable; got {type(methods).__name__}. Pass e.g. "
             f"`{{'Saliency': lambda model, signal, target: explain(model, signal, target, method='saliency')}}`."
         )
-
-
-def _predicted(model: torch.nn.Module, signal: Tensor) -> Tensor:
-    """Return the class that the model predicts for every item, as `explain` does."""
-    with undisturbed(model, signal.device):
-        return torch.cat([columns_of(run_model(model, item, None)).argmax(1) for item in signal.split(1)])
 
 
 def _randomised(

@@ -33,6 +33,14 @@ class Interval(NamedTuple):
     high: float
 
 
+def require_confidence(confidence: object) -> float:
+    """Return a level of confidence, between 0 and 1."""
+    level = finite_number(confidence)
+    if level is None or not 0 < level < 1:
+        raise ValueError(f"`confidence` must be between 0 and 1; got {confidence!r}. Pass e.g. `confidence=0.95`.")
+    return level
+
+
 def enough_clusters(clusters: Sequence[Hashable]) -> bool:
     """Tell whether there are clusters enough for a report to show intervals and tests: `FEWEST_CLUSTERS`.
 
@@ -128,9 +136,7 @@ def cluster_interval(
     """
     given = np.asarray(values, dtype=np.float64)
     sums, counts = _by_cluster("values", given, clusters)
-    level, draws, start = finite_number(confidence), *_require_draws(resamples, seed)
-    if level is None or not 0 < level < 1:
-        raise ValueError(f"`confidence` must be between 0 and 1; got {confidence!r}. Pass e.g. `confidence=0.95`.")
+    level, (draws, start) = require_confidence(confidence), _require_draws(resamples, seed)
     mean, size, total = float(given.mean()), len(sums), counts.sum()
     if np.ptp(sums / counts) <= 1e-12 * np.abs(given).max():
         return Interval(mean, mean, mean)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from wam_widgets.attribution import Contrast, Explanation, Score
 from wam_widgets.attribution.arguments import require_batch_size, require_finite, require_model, require_progress
-from wam_widgets.attribution.passes import Model, SubBatch, run_model, sub_batch_for, undisturbed
+from wam_widgets.attribution.passes import Model, SubBatch, predicted, run_model, sub_batch_for, undisturbed
 from wam_widgets.attribution.paths import copy_seed, make_baseline
 from wam_widgets.attribution.progress import Meter, Progress
 from wam_widgets.attribution.score import columns_of, require_classes, require_rows, require_target, score_of
@@ -206,7 +206,7 @@ class Task:
         sub_batch = sub_batch_for(model, self.signal, None, batch_size, forward_only=True)
         found: dict[Domain, list[NDArray[np.float64]]] = {domain: [] for domain in by_domain}
         with undisturbed(model, self.signal.device), Meter(progress) as meter:
-            target = self.target if self.target is not None else self._predicted(model, sub_batch.size)
+            target = self.target if self.target is not None else predicted(model, self.signal, sub_batch.size)
             scorer = _Scorer(model, self.protocol, self.probability, target, sub_batch, meter)
             for names in by_domain.values():
                 meter.expect(items * (1 + len(kinds) * (1 + len(names) * len(self._interior(rankings[names[0]])))))
@@ -249,11 +249,6 @@ class Task:
         """Return the different counts between none and all: what has to be run."""
         counts = self._counts(ranking)
         return np.unique(counts[(counts > 0) & (counts < counts[-1])])
-
-    def _predicted(self, model: Model, step: int) -> Tensor:
-        """Return the predicted class of every item, shape (item,)."""
-        parts = self.signal.split(step)
-        return torch.cat([require_rows(columns_of(run_model(model, x.clone(), None)), len(x)).argmax(1) for x in parts])
 
     def _run_item(
         self, item: int, rankings: list[Ranking], kinds: tuple[Kind, ...], scorer: _Scorer
