@@ -124,6 +124,16 @@ def test_along_the_energy_a_drag_goes_to_the_step_with_that_energy(mount: Mount)
         assert view.state["step"] == step
 
 
+def test_a_key_goes_on_from_the_step_that_was_set_though_it_is_not_drawn_yet(mount: Mount) -> None:
+    view = mount(scrubber(step=STEPS))
+    chart(view, DELETION).focus()
+    view.place.evaluate("""place => {
+        place.model.update({ step: 3 });
+        document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight", bubbles: true }));
+    }""")
+    assert view.state["step"] == 4
+
+
 def test_keys_move_the_cursor_and_say_what_is_there(mount: Mount) -> None:
     view = mount(scrubber(step=8))
     keys = {"ArrowRight": 9, "ArrowUp": 10, "ArrowLeft": 9, "ArrowDown": 8, "PageUp": 16, "PageDown": 6, "Home": 0,

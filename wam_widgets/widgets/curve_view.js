@@ -70,7 +70,7 @@ const render = view(({ model, el, life }) => {
   /** @type {Kind | null} */
   let heard = null;
   const rows = INSERTION_AND_DELETION.map((kind) => {
-    const chart = curveChart(life, { choose: (at) => at !== step() && set({ step: at }) });
+    const chart = curveChart(life, { at: step, choose: (wanted) => wanted !== step() && set({ step: wanted }) });
     const pane = framePane(report);
     const score = element("div", { class: "wam-score" });
     const amount = element("div", {});
@@ -122,7 +122,7 @@ const render = view(({ model, el, life }) => {
       amount.textContent = `Step ${step()} of ${steps}: ${said}`;
       note.textContent = above;
       const words = `step ${step()} of ${steps}: ${said}, ${report.quantity} ${scoreAt(kind)}`;
-      chart.moveTo(step(), words);
+      chart.move(words);
       pane.element.setAttribute("aria-label", `what the model saw, ${kind}, ${methods[chosen()].name}, ${words}`);
       pane.element.classList.toggle("wam-late", !frames || traits.get("item") !== traits.get("_values").item);
       if (!frames) continue;

@@ -48,15 +48,17 @@ export function markerOf(look, x, y, r) {
 /**
  * @param {import("./view.js").Life} life
  * @param {object} told
+ * @param {() => number} told.at  the step now, which may be ahead of what is drawn
  * @param {(step: number) => void} told.choose  a step was pointed at, or come to by a key
  */
-export function curveChart(life, { choose }) {
+export function curveChart(life, { at, choose }) {
   const drawing = /** @type {SVGSVGElement} */ (mark("svg", { "aria-hidden": "true" }));
   const pane = element("div", { class: "wam-chart", tabindex: 0, role: "slider", "aria-orientation": "horizontal" }, drawing);
   /** @type {Chart | null} */
   let chart = null;
-  let step = 0;
   const chosen = () => chart?.lines.find((line) => line.chosen) ?? chart?.lines[0];
+  const last = () => (chosen()?.x.length ?? 1) - 1;
+  const now = () => Math.min(at(), last());
   const width = () => Math.max(ROOM.left + ROOM.right + 40, pane.clientWidth || 480);
   const height = () => Math.min(CHART_HEIGHTS[1], Math.max(CHART_HEIGHTS[0], Math.round(width() / 2)));
   const placeX = (/** @type {number} */ x) => ROOM.left + Math.min(1, Math.max(0, x)) * (width() - ROOM.left - ROOM.right);
@@ -100,6 +102,7 @@ export function curveChart(life, { choose }) {
   const drawCursor = () => {
     const line = chosen();
     if (!chart || !line) return;
+    const step = now();
     const x = placeX(line.x[step]);
     const others = chart.lines.filter((each) => each !== line);
     cursor.replaceChildren(
@@ -120,15 +123,14 @@ export function curveChart(life, { choose }) {
     drawCursor();
   };
 
-  const last = () => (chosen()?.x.length ?? 1) - 1;
   const go = (/** @type {number} */ wanted) => choose(Math.min(last(), Math.max(0, wanted)));
   const point = (/** @type {PointerEvent} */ event) => {
     const line = chosen();
     if (!line) return;
-    const at = ((event.clientX - drawing.getBoundingClientRect().left) / Math.max(1, pane.clientWidth)) * width();
-    let best = step; // of steps at one place, the nearest to where the cursor is
+    const pointed = ((event.clientX - drawing.getBoundingClientRect().left) / Math.max(1, pane.clientWidth)) * width();
+    let best = now(); // of steps at one place, the nearest to where the cursor is
     for (let i = 0; i < line.x.length; i++) {
-      const [distance, least] = [i, best].map((each) => Math.abs(placeX(line.x[each]) - at));
+      const [distance, least] = [i, best].map((each) => Math.abs(placeX(line.x[each]) - pointed));
       if (distance < least - 1e-6) best = i;
     }
     go(best);
@@ -140,8 +142,8 @@ export function curveChart(life, { choose }) {
   });
   life.listen(pane, "pointermove", (event) => event.buttons === 1 && point(event));
   const keys = /** @type {Record<string, () => number>} */ ({
-    ArrowLeft: () => step - 1, ArrowDown: () => step - 1, ArrowRight: () => step + 1, ArrowUp: () => step + 1,
-    PageDown: () => step - PAGE, PageUp: () => step + PAGE, Home: () => 0, End: last,
+    ArrowLeft: () => now() - 1, ArrowDown: () => now() - 1, ArrowRight: () => now() + 1, ArrowUp: () => now() + 1,
+    PageDown: () => now() - PAGE, PageUp: () => now() + PAGE, Home: () => 0, End: last,
   });
   life.listen(pane, "keydown", (event) => {
     if (isShortcut(event) || !keys[event.key]) return;
@@ -162,10 +164,9 @@ export function curveChart(life, { choose }) {
       pane.setAttribute("aria-valuemax", String(last()));
       draw();
     },
-    /** @param {number} at  the step @param {string} words  what is there */
-    moveTo(at, words) {
-      step = Math.min(at, last());
-      pane.setAttribute("aria-valuenow", String(step));
+    /** The step has changed. @param {string} words  what is there */
+    move(words) {
+      pane.setAttribute("aria-valuenow", String(now()));
       pane.setAttribute("aria-valuetext", words);
       drawCursor();
     },
