@@ -16,7 +16,7 @@ TYPESCRIPT := .ci/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo chromium test check bench train-audio train-volumes train-digits sound-experiments volume-experiments table screenshots lessons lab clean constraints
+.PHONY: help setup demo chromium test check bench train-audio train-volumes train-digits sound-experiments volume-experiments table screenshots notebooks lab clean constraints
 
 define require-python
 $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -94,7 +94,7 @@ table: setup ## how faithful is each method: pictures, sounds and volumes, besid
 screenshots: setup ## photograph the views for the documentation (notebooks/pictures)
 	@$(BIN)/python -m tests.screenshots
 
-lessons: setup ## generate the lessons' notebooks from notebooks/src
+notebooks: setup ## generate the lessons' notebooks from notebooks/src
 	@$(BIN)/python notebooks/src/generate.py
 
 lab: setup ## open the lessons in JupyterLab

@@ -22,7 +22,7 @@
 import tempfile
 from pathlib import Path
 
-import checks  # the file beside this notebook: it looks at what you do in the exercises
+import checks  # the folder beside this notebook: it looks at what you do in the exercises
 import torch
 from PIL import Image
 
@@ -247,4 +247,4 @@ checks.asked(model, contrast)
 # ## You can now
 #
 # mix the scales of an explanation, count which of its numbers can be told from zero, and ask why one class rather
-# than another. **Next:** [what did the network hear in a voice?](01_what_did_it_hear.ipynb)
+# than another. **Next:** [what did the network hear in a voice?](04_what_did_it_hear.ipynb)

@@ -1,4 +1,4 @@
-"""Make the notebooks of the lessons from their sources: `make lessons`.
+"""Make the notebooks of the lessons from their sources: `make notebooks`.
 
 The same source gives the same file, byte for byte: cells are numbered, nothing of the machine is kept, and outputs only
 where a cell's tags ask for it.
@@ -24,7 +24,7 @@ from nbformat import NotebookNode
 LESSONS = Path(__file__).parents[1]
 
 #: Seconds that a cell may take, here and where nbval runs it.
-CELL_TIMEOUT = 300
+CELL_TIMEOUT = 60
 
 #: An output that is kept is compared by nbval, and the other way round.
 COMPARED = {"keep_output", "nbval-check-output"}

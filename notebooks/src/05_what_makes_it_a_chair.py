@@ -23,7 +23,7 @@
 import tempfile
 from pathlib import Path
 
-import checks  # the file beside this notebook: it looks at what you do in the exercises
+import checks  # the folder beside this notebook: it looks at what you do in the exercises
 import torch
 from matplotlib import pyplot as plt
 

@@ -8,18 +8,14 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import nbformat
 import pytest
-import torch
 from nbformat import NotebookNode
 
-import wam_widgets as wam
-from notebooks import checks
 from notebooks.src import generate
 
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[2]
 LESSONS = sorted((PROJECT / "notebooks").glob("*.ipynb"))
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)\)")
 TIMES = re.compile(r"\*\*Time:\*\* \d+ minutes\b")
@@ -89,7 +85,7 @@ def test_a_notebook_is_what_its_source_generates(path: Path) -> None:
         assert cell.execution_count == count, "It was not run once, from top to bottom."
         cell.outputs, cell.execution_count = [], None
     expected = generate.notebook_of(generate.LESSONS / "src" / f"{path.stem}.py")
-    assert committed == expected, "The source has changed since: run `make lessons`."
+    assert committed == expected, "The source has changed since: run `make notebooks`."
 
 
 def test_outputs_are_kept_where_they_are_compared_and_nowhere_else(cells: list[NotebookNode]) -> None:
@@ -191,7 +187,7 @@ def test_a_number_that_is_no_longer_found_fails(tmp_path: Path) -> None:
     (output,) = notebook.cells[first].outputs
     output.text = re.sub(r"\d", lambda digit: str((int(digit[0]) + 1) % 10), output.text, count=1)
     nbformat.write(notebook, tmp_path / "changed.ipynb")
-    shutil.copy(PROJECT / "notebooks/checks.py", tmp_path)
+    shutil.copytree(PROJECT / "notebooks/checks", tmp_path / "checks")
     found = nbval(tmp_path / "changed.ipynb", tmp_path)
     assert found.returncode == 1, found.stdout + found.stderr
     assert "mismatch" in found.stdout
@@ -225,175 +221,3 @@ def test_an_unknown_lesson_is_answered_with_those_there_are(capsys: pytest.Captu
     with pytest.raises(SystemExit, match="2"):
         generate.main(["99_nothing"])
     assert f"no such lesson: 99_nothing; there is {LESSONS[0].stem}" in capsys.readouterr().err
-
-
-# ------------------------------------------------------------------------------------------ what the self-checks answer
-
-
-class Cats(torch.nn.Module):
-    """A model with as many classes as the check needs."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.weights = torch.randn(3 * 256, 300, generator=torch.Generator().manual_seed(1)) / 8
-
-    def forward(self, signal: torch.Tensor) -> torch.Tensor:
-        return torch.tanh(signal.flatten(1) @ self.weights)
-
-
-def explain(target: Any = 285, **options: Any) -> wam.Explanation:
-    signal = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(2))
-    return wam.explain(Cats(), signal, target, progress=False, **options)
-
-
-def said(capsys: pytest.CaptureFixture[str]) -> str:
-    return capsys.readouterr().out.strip()
-
-
-def test_a_mix_of_scales_is_told_from_others(capsys: pytest.CaptureFixture[str]) -> None:
-    explanation = explain(level=3, samples=8)
-    answers = {
-        "Still to do: replace the dots.": ...,
-        "Not yet: expected a photo, a tensor of shape (1, 3, 16, 16).": "coarse",
-        "Not yet: the finest scale that is left is detail 1; the last should be detail 3.": explanation.signal,
-        "Not yet: the photo should hold the scales approximation, detail 3": explanation.rebuild(scales=["detail 2"]),
-        "Right: ": explanation.rebuild(scales=["approximation", "detail 3"]),
-    }
-    for answer, given in answers.items():
-        checks.mixed(explanation, given)
-        assert said(capsys).startswith(answer)
-
-
-def test_a_count_is_told_from_others(capsys: pytest.CaptureFixture[str]) -> None:
-    few, many = explain(level=2, samples=25), explain(level=2, samples=100)
-    counts = many.significant(rate=0.05).total_by_scale()[0]
-    assert 0 < counts[-1] < counts.sum()
-    for answer, explanation, count in [
-        ("Still to do", ..., ...),
-        ("Not yet: the first answer should be", 7, 7),
-        ("Not yet: expected 100 copies of noise; got 25 passes", few, 0),
-        ("Nearly: that is the number in all scales together", many, int(counts.sum())),
-        ("Not yet: add up", many, "many"),
-        ("Right: ", many, counts[-1]),
-        ("Right: ", many, int(counts[-1])),
-    ]:
-        checks.counted(explanation, count)
-        assert said(capsys).startswith(answer)
-
-
-def test_a_contrast_is_told_from_others(capsys: pytest.CaptureFixture[str]) -> None:
-    for answer, given in [
-        ("Still to do", ...),
-        ("Not yet: the answer should be what `wam.explain` returns", 285),
-        ("Not yet: that explains 'column 285' alone", explain(285)),
-        ("Not yet: those are two other classes", explain(wam.Contrast(285, 281))),
-        ("Nearly: ", explain(wam.Contrast(287, 285))),
-        ("Right: ", explain(wam.Contrast(285, 287))),
-    ]:
-        checks.asked(Cats(), given)
-        assert said(capsys).startswith(answer)
-
-
-def sound(level: int = 4) -> wam.Explanation:
-    """Explain noise of one channel."""
-    signal = torch.rand(1, 1, 768, generator=torch.Generator().manual_seed(3))
-    return wam.explain(Cats(), signal, 0, level=level, samples=8, progress=False).contribution()
-
-
-def test_a_sound_without_its_pitch_is_told_from_others(capsys: pytest.CaptureFixture[str]) -> None:
-    explanation = sound()
-    approximation, pitch, *others = explanation.scales
-    for answer, given in [
-        ("Still to do", ...),
-        ("Not yet: expected a sound, a tensor of shape (1, 1, 768)", "silence"),
-        (
-            f"Nearly: that is everything but {others[0]}",
-            explanation.rebuild(scales=[approximation, pitch, *others[1:]]),
-        ),
-        (f"Not yet: that is {others[-1]} alone", explanation.rebuild(scales=others[-1:])),
-        ("Not yet: the sound should hold all scales, whole, but", explanation.signal),
-        ("Right: everything but detail 4", explanation.rebuild(scales=[approximation, *others])),
-    ]:
-        checks.without_pitch(explanation, given)
-        assert said(capsys).startswith(answer)
-
-
-def test_what_is_asked_of_the_alarm_is_told_from_others(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    found = sound()
-    alarm = wam.samples.Sample("alarm", found.signal, 0, "An alarm", "", "")
-    monkeypatch.setattr(checks, "_alarm", lambda: (alarm, found))
-    shares = found.scale_shares()[0]
-    largest, least = (found.scales[int(place)] for place in (shares.argmax(), shares.argmin()))
-    for answer, given in [
-        ("Still to do", ...),
-        ("Not yet: expected the name of a scale, such as 'detail 4'; got 4", 4),
-        (f"Not yet: {least} has", least),
-        (f"Right: {largest}, with", largest),
-    ]:
-        checks.alarmed(given)
-        assert said(capsys).startswith(answer)
-    weakest = found.attribution.map(lambda band: -band.abs()).largest(0.05)
-    for answer, given in [
-        ("Still to do", ...),
-        ("Not yet: expected a sound, a tensor of shape (1, 1, 768)", 0.9),
-        ("Nearly: that is the twentieth that contributes most", found.rebuild(fraction=0.05)),
-        ("Not yet: keep the positions", found.signal),
-        ("Right: ", wam.reconstruct(found.signal_coefficients().keep(weakest))),
-    ]:
-        checks.least_kept(given)
-        assert said(capsys).startswith(answer)
-
-
-def test_a_box_of_the_legs_is_told_from_others(capsys: pytest.CaptureFixture[str]) -> None:
-    legs = 12 / 32
-    for answer, given in [
-        ("Still to do", ...),
-        ("Not yet: expected six numbers", "the legs"),
-        ("Not yet: expected six numbers", [0, legs]),
-        ("Not yet: expected six numbers", [0, legs, 0, 1, 0, "1"]),
-        ("Nearly: the numbers are fractions", [0, 12, 0, 32, 0, 32]),
-        ("Not yet: cut along the first axis", [0, 1, 0, 1, 0, legs]),
-        ("Nearly: that is everything but the legs", [legs, 1, 0, 1, 0, 1]),
-        ("Not yet: along up that is voxel 0 to 16; the legs", [0, 0.5, 0, 1, 0, 1]),
-        ("Right: ", [0, legs, 0, 1, 0, 1]),
-        ("Right: ", (0.0, 0.38, 0, 1, 0, 1)),
-    ]:
-        checks.legs_shown(given)
-        assert said(capsys).startswith(answer)
-
-
-def test_a_car_without_its_roof_is_told_from_others(capsys: pytest.CaptureFixture[str]) -> None:
-    car = wam.samples.furniture()["car"].signal
-    up = torch.arange(32)[:, None, None]
-    for answer, given in [
-        ("Still to do", ...),
-        ("Not yet: expected a volume, a tensor of shape (1, 1, 32, 32, 32)", "sofa"),
-        ("Not yet: expected a volume", car[:, :, :16]),
-        ("Not yet: that is the whole car", car),
-        ("Nearly: that is the roof alone", car * (up >= 16)),
-        ("Not yet: all voxels from 16 up should be 0", car * (up < 15)),
-        ("Right: ", car * (up < 16)),
-        ("Right: ", (car * (up < 16)).bool()),
-    ]:
-        checks.roof_cut_off(given)
-        assert said(capsys).startswith(answer)
-
-
-def test_a_count_of_what_is_not_zero_is_told_from_others(capsys: pytest.CaptureFixture[str]) -> None:
-    table = wam.samples.furniture()["table"].signal
-    values = wam.decompose(table).flatten()
-    rounding = (values != 0).sum()
-    for answer, count in [
-        ("Still to do", ...),
-        ("Not yet: of `wam.decompose(signal).flatten()`", "many"),
-        ("Not yet: of `wam.decompose(signal).flatten()`", values.numel()),
-        ("Not yet: those are the full voxels", int(table.sum())),
-        ("Nearly: some of these are only rounding", rounding),
-        ("Nearly: those are the positive ones", int((values > 0.001).sum())),
-        ("Right: 2.3% of all", (values.abs() > 0.001).sum()),
-        ("Right: ", 762),
-    ]:
-        checks.not_zero(count)
-        assert said(capsys).startswith(answer)

@@ -22,7 +22,7 @@
 import tempfile
 from pathlib import Path
 
-import checks  # the file beside this notebook: it looks at what you do in the exercises
+import checks  # the folder beside this notebook: it looks at what you do in the exercises
 import torch
 from IPython.display import Audio
 
@@ -222,4 +222,4 @@ say(faint)
 # ## You can now
 #
 # mix a sound from the octaves that mattered, tell what a network is sensitive to from what made its answer, and
-# compare an explanation with controls. **Next:** [what makes an armchair a chair?](02_what_makes_it_a_chair.ipynb)
+# compare an explanation with controls. **Next:** [what makes an armchair a chair?](05_what_makes_it_a_chair.ipynb)
