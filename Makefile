@@ -16,7 +16,7 @@ TYPESCRIPT := .ci/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo chromium test check bench train-audio train-volumes train-digits sound-experiments volume-experiments table screenshots notebooks lab clean constraints
+.PHONY: help setup demo chromium test check bench train-audio train-volumes train-digits sound-experiments volume-experiments table screenshots notebooks lesson-times release site lab clean constraints
 
 define require-python
 $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -96,6 +96,15 @@ screenshots: setup ## photograph the views for the documentation (notebooks/pict
 
 notebooks: setup ## generate the lessons' notebooks from notebooks/src
 	@$(BIN)/python notebooks/src/generate.py
+
+lesson-times: setup ## measure the lessons' time and memory on one core (the table in notebooks/README.md)
+	@$(BIN)/python -m notebooks.src.measure
+
+site: setup ## make the pages for teachers: lessons, gallery, recipes and reference, live and offline (dist/site)
+	@$(BIN)/python -m notebooks.site.build
+
+release: setup ## build wheel and sdist, and try the wheel bare and with every extra alone (dist)
+	@$(BIN)/python -m tests.release
 
 lab: setup ## open the lessons in JupyterLab
 	@$(BIN)/jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks

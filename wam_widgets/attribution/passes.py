@@ -336,7 +336,7 @@ class SubBatch:
         self.tries[self.size] = self.tries.get(self.size, 0) + 1
         self.best[self.size] = min(self.best.get(self.size, seconds), seconds)
         least = min((each for size, each in self.best.items() if size < self.size), default=math.inf)
-        faster = self.best[self.size] < 0.97 * least and (self.size > 1 or self.tries[1] > 1)  # the very first warms up
+        faster = self.best[self.size] < 0.97 * least and self.tries[self.size] > 1  # the first of each size warms up
         if not faster and self.tries[self.size] < 3:  # thrice no faster: not the machine's fault
             return
         near = self.size < _LEAST_TRIED and self.best[self.size] < 1.25 * least

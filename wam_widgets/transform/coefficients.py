@@ -162,7 +162,7 @@ class Coefficients:
                 f"A mask must be coefficients of bool; got {mask.approximation.dtype}. "
                 f"Pass e.g. `coefficients.map(lambda band: band.abs() > 0.1)`."
             )
-        return self.map(lambda band, keep: torch.where(keep, band, torch.zeros_like(band)), mask)
+        return self.map(lambda band, keep: torch.where(keep, band, 0), mask)
 
     def largest(self, fraction: float, scales: Sequence[str] | None = None) -> Coefficients:
         """Return a mask, one channel, of the positions of each item whose sum over channels is largest.
@@ -398,10 +398,15 @@ def _merge(low: Tensor, high: Tensor, wavelet: pywt.Wavelet, axis: int) -> Tenso
     count = low.shape[axis] - taps + 1
     halves = []
     for first in (0, 1):
-        half = torch.zeros_like(low.narrow(axis, 0, count))
-        for tap in range(taps):
-            for band, filter_ in ((low, wavelet.rec_lo), (high, wavelet.rec_hi)):
-                half.add_(band.narrow(axis, taps - 1 - tap, count), alpha=filter_[2 * tap + first])
+        terms = [
+            (band.narrow(axis, taps - 1 - tap, count), filter_[2 * tap + first])
+            for tap in range(taps)
+            for band, filter_ in ((low, wavelet.rec_lo), (high, wavelet.rec_hi))
+        ]
+        (band, weight), *others = terms
+        half = band * weight
+        for band, weight in others:
+            half.add_(band, alpha=weight)
         halves.append(half)
     return torch.stack(halves, dim=axis + 1).flatten(axis, axis + 1)
 
