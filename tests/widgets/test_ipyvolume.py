@@ -90,6 +90,8 @@ def test_what_cannot_be_drawn_is_refused(as_a_user: None, monkeypatch: pytest.Mo
         wam.show(given, backend="ipyvol")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="asks no model"):
         wam.show(given, model=torch.nn.Identity(), backend="ipyvolume")
+    with pytest.raises(TypeError, match=r"no setting 'look'; it has 'item', 'scale', 'threshold', 'size'\. Leave out"):
+        wam.show(given, backend="ipyvolume", look="surface")
     monkeypatch.setitem(sys.modules, "ipyvolume", None)
     with pytest.raises(ImportError, match=r'pip install "wam-widgets\[ipyvolume\]"'):
         wam.to_ipyvolume(given)

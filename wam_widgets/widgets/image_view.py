@@ -47,8 +47,9 @@ class ImageView(View, trio=__file__):
     per = Checked[str](
         "cell",
         one_of("cell", "sample"),
-        help="Each coefficient spread over its cell, so that maps add up to `Explanation.heatmap` (usual for "
-        "contributions), or at full strength all over it, so that scales can be compared (usual for sensitivities).",
+        help='"sample" spreads each coefficient over its cell, so that maps add up to `Explanation.heatmap` (usual for '
+        'contributions); "cell" draws it at full strength all over it, so that scales can be compared (usual for '
+        "sensitivities).",
     )
     cursor = Checked[list[int]]([], _require_pixel, help="Row and column of the pixel that is read off; [] for none.")
     zoom = Checked[float](1.0, between(1.0, 32.0), help="Magnification of the picture.")

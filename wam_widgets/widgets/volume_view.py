@@ -87,8 +87,9 @@ class VolumeView(View, trio=__file__):
     per = Checked[str](
         "cell",
         one_of("cell", "sample"),
-        help="Each coefficient spread over its cell, so that maps add up to `Explanation.heatmap` (usual for "
-        "contributions), or at full strength all over it, so that scales can be compared (usual for sensitivities).",
+        help='"sample" spreads each coefficient over its cell, so that maps add up to `Explanation.heatmap` (usual for '
+        'contributions); "cell" draws it at full strength all over it, so that scales can be compared (usual for '
+        "sensitivities).",
     )
     threshold = Checked[float](
         0.2, between(0.0, 1.0), help="What is weaker, as a fraction of the colour scale's end, is not drawn in 3-D."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -148,7 +148,8 @@ class CurveScrubber(CurveView):
     def frame(self, kind: Kind) -> Tensor:
         r"""Return what the model saw at the cursor, shape (channel, \*space): before it is made to fit a screen."""
         require_one_of("kind", kind, KINDS)
-        return self._task.frames(self._rankings[self.method], kind, self.item)[self.step]
+        made, _ = self._task.frames(self._rankings[self.method], kind, self.item)
+        return made[self.step]
 
     @traitlets.observe("item")
     def _look_at(self, _: object) -> None:
@@ -229,8 +230,9 @@ class CurveScrubber(CurveView):
         sent, frames = 0, dict[str, dict[Kind, dict[str, Any]]]()
         for name, ranking in self._rankings.items():
             row, made = report.methods.index(name), dict[Kind, dict[str, Any]]()
-            for kind, seen in _seen(task, ranking, item):
-                _require_same(name, kind, seen, report.energy[kind][row, item])
+            for kind in KINDS:
+                seen, energies = task.frames(ranking, kind, item)
+                _require_same(name, kind, energies, report.energy[kind][row, item])
                 made[kind] = _packed(seen, range_)
                 sent += len(made[kind]["packed"])
                 if sent > MOST_SENT:
@@ -362,31 +364,13 @@ def _require_small(task: Task) -> None:
         )
 
 
-def _seen(task: Task, ranking: Ranking, item: int) -> Iterator[tuple[Kind, Tensor]]:
-    """Make what the model saw of both curves."""
-    rule = task.protocol
-    inserted = task.frames(ranking, "insertion", item)
-    yield "insertion", inserted
-    if rule.insertion_baseline is None and rule.deletion_baseline is None and not rule.stretched:
-        yield "deletion", task.signal[item] - inserted  # the same numbers, as `_Builder` makes them
-    else:
-        yield "deletion", task.frames(ranking, "deletion", item)
-
-
-def _require_same(name: str, kind: Kind, seen: Tensor, energy: NDArray[np.float64]) -> None:
-    """Raise unless these are frames of the report: their energies, of a few of them, are as there."""
-    baseline, signal = (seen[0], seen[-1]) if kind == "insertion" else (seen[-1], seen[0])
-    total = float((signal - baseline).double().square().sum())
-    if total == 0:
-        return
-    last = len(seen) - 1
-    for step in {1, last // 8, last // 4, last // 2} - {0, last}:
-        left = float((seen[step] - baseline).double().square().sum()) / total
-        if abs((left if kind == "insertion" else 1 - left) - energy[step]) > _SAME:
-            raise ValueError(
-                f"`report` must be of `signal` and `explanations`; got others, since the {kind} of {name!r} has other "
-                f"energies. Pass exactly what `evaluate` was given."
-            )
+def _require_same(name: str, kind: Kind, found: Tensor, reported: NDArray[np.float64]) -> None:
+    """Raise unless these are frames of the report: what they hold of the energy is as there."""
+    if np.abs(found.cpu().numpy() - reported).max() > _SAME:
+        raise ValueError(
+            f"`report` must be of `signal` and `explanations`; got others, since the {kind} of {name!r} has other "
+            f"energies. Pass exactly what `evaluate` was given."
+        )
 
 
 def _panels(size: tuple[int, ...]) -> list[tuple[int, int]]:

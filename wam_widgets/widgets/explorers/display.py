@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 import warnings
 from typing import Any, Literal, get_args
@@ -10,7 +11,7 @@ from ipywidgets import VBox
 
 from wam_widgets.attribution import Explanation
 from wam_widgets.attribution.passes import Model
-from wam_widgets.checks import nearest
+from wam_widgets.checks import nearest, require_one_of
 from wam_widgets.plots import picture
 
 from .explorer import Explorer
@@ -57,14 +58,16 @@ def show(
 
         wam.show(explanation, model=model)
     """
-    if backend not in get_args(_Backend):
-        raise ValueError(
-            f"`backend` must be one of {', '.join(map(repr, get_args(_Backend)))}; got {backend!r}."
-            f"{nearest(backend, get_args(_Backend))}"
-        )
+    require_one_of("backend", backend, get_args(_Backend))
     if backend == "ipyvolume":
         if model is not None:
             raise ValueError("A figure of ipyvolume asks no model. Leave `model` out, or the backend.")
+        known = [name for name in inspect.signature(to_ipyvolume).parameters if name != "explanation"]
+        if unknown := [name for name in settings if name not in known]:
+            raise TypeError(
+                f"A figure of ipyvolume has no setting {unknown[0]!r}; it has {', '.join(map(repr, known))}."
+                f"{nearest(unknown[0], known)} Leave out `backend` for a view that has more."
+            )
         return to_ipyvolume(explanation, **settings)
     return _view_of(explanation)(explanation, model=model, **settings)
 
