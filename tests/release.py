@@ -31,6 +31,7 @@ TRIALS = {
         wam.export_html(explanation, "map.html")
         explanation.save("map.safetensors")
         wam.load("map.safetensors").view(wavelet="db2")
+        open("box.stl", "w").write("solid box")
         for extra, use in {
             "samples": wam.samples.image_model,
             "volumes": lambda: wam.voxelise("box.stl"),

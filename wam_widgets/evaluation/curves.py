@@ -155,10 +155,19 @@ def frames(
     -------
     Tensor, shape (step + 1, channel, \*space)
         From the baseline to the signal, or back.
+
+    Examples
+    --------
+    >>> import torch
+    >>> importance = torch.tensor([[[[1.0, 4.0], [2.0, 3.0]]]])
+    >>> seen = frames(torch.ones(1, 1, 2, 2), importance[:, 0], kind="insertion", protocol="wam", steps=4)
+    >>> len(seen)
+    5
     """
     require_one_of("kind", kind, KINDS)
     task = Task.of(signal, {"": importance}, None, protocol, "softmax", seed, scored=False, **overrides)
     number = whole_number(item)
     if number is None or not 0 <= number < len(task.signal):
         raise ValueError(f"`item` must be one of 0 to {len(task.signal) - 1}; got {item!r}. Pass e.g. `item=0`.")
-    return task.frames(task.rankings[""], kind, item)
+    made, _ = task.frames(task.rankings[""], kind, item)
+    return made

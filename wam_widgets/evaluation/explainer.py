@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -15,8 +15,6 @@ from torch import Tensor
 from wam_widgets.attribution import Contrast, Explanation, Score, explain, gradcam
 from wam_widgets.attribution.passes import Model
 from wam_widgets.checks import nearest, optional_module, require_one_of
-
-from .ranking import Importance
 
 MethodName = Literal["saliency", "smoothgrad", "integrated_gradients", "gradcam"]
 
@@ -88,11 +86,11 @@ class Explainer:
         self,
         model: Model,
         signal: Float[Tensor, "item channel *space"],
-        target: int | Contrast | Score | None = None,
+        target: int | Sequence[int] | Tensor | Contrast | Score | None = None,
         *,
         seed: int = 0,
         batch_size: int | Literal["auto"] = "auto",
-    ) -> Importance:
+    ) -> Explanation | Tensor:
         r"""Explain a signal.
 
         Parameters
@@ -114,7 +112,7 @@ class Explainer:
         self,
         model: Model,
         signal: Tensor,
-        target: int | Contrast | Score | None,
+        target: int | Sequence[int] | Tensor | Contrast | Score | None,
         *,
         seed: int,
         batch_size: int | Literal["auto"],
@@ -151,7 +149,7 @@ class Explainer:
             return None
         return repr((self.method, sorted(self.options.items())))
 
-    def require_for(self, model: Model, like: Float[Tensor, "1 channel *space"]) -> Importance:
+    def require_for(self, model: Model, like: Float[Tensor, "1 channel *space"]) -> Explanation | Tensor:
         """Try the method on noise with a model that costs nothing, and return what it gives.
 
         Raises

@@ -19,7 +19,7 @@ from wam_widgets.attribution.progress import Progress
 from wam_widgets.checks import optional_module, require_count, require_one_of
 
 from .protocols import Axis, Baseline, DomainName, Order, Protocol, Unit
-from .ranking import Importance, Ranking
+from .ranking import Importance, Ranking, require_explanations
 from .selection import Domain
 from .statistics import FEWEST_CLUSTERS, Interval, cluster_interval, holm, paired_test, require_confidence
 from .tracing import KINDS, Curve, Kind, Probability, Task
@@ -67,6 +67,14 @@ class FaithfulnessReport:
         Of the random orders, of equal units, and of the statistics.
     confidence : float
         Of the intervals.
+
+    Examples
+    --------
+    >>> import wam_widgets as wam
+    >>> model, three = wam.samples.digit_model(), wam.samples.digits()["three"].signal
+    >>> report = wam.evaluate(model, three, {"WAM": wam.explain(model, three, level=2, progress=False)}, progress=False)
+    >>> report.scores["deletion"].shape[:2]  # the explanation and two controls; one item
+    (3, 1)
     """
 
     protocol: Protocol
@@ -427,7 +435,7 @@ def evaluate(
     overrides: dict[str, Any] = {
         "steps": steps, "domain": domain, "baseline": baseline, "order": order, "unit": unit, "axis": axis
     }  # fmt: skip
-    named = _require_explanations(explanations)
+    named = require_explanations(explanations)
     number = require_count("controls", controls, 8)
     level = require_confidence(confidence)
     task = Task.of(signal, named, target, protocol, probability, seed, segments=segments, **overrides)
@@ -468,16 +476,6 @@ def evaluate(
         seed=task.seed,
         confidence=level,
     )
-
-
-def _require_explanations(explanations: object) -> dict[str, Importance]:
-    if not isinstance(explanations, Mapping) or not explanations:
-        raise TypeError(
-            f"`explanations` must be a dict of name and explanation with at least one; got "
-            f"{'an empty one' if isinstance(explanations, Mapping) else type(explanations).__name__}. Pass e.g. "
-            f"`{{'WAM': explanation}}`."
-        )
-    return {str(name): given for name, given in explanations.items()}
 
 
 def _require_groups(groups: Sequence[Hashable] | None, items: int) -> tuple[Hashable, ...]:

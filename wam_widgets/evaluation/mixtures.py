@@ -31,6 +31,14 @@ class Mixture:
     ------
     TypeError, ValueError
         Unless both are finite floating-point tensors of one shape, and no item of either, or of their sum, is silent.
+
+    Examples
+    --------
+    >>> mixture = Mixture(torch.tensor([[[3.0, 4.0]]]), torch.tensor([[[0.0, 0.5]]]))
+    >>> mixture.signal
+    tensor([[[3.0000, 4.5000]]])
+    >>> mixture.snr  # in dB
+    tensor([20.])
     """
 
     clean: Float[Tensor, "item channel *space"]
@@ -217,7 +225,8 @@ def si_sdr_of(estimate: Tensor, reference: Tensor) -> Tensor:
 
 def energy(signal: Tensor) -> Tensor:
     """Return the sum of squares of every item, shape (item,), in float64."""
-    return signal.flatten(1).double().square().sum(1)
+    norm: Tensor = torch.linalg.vector_norm(signal.flatten(1), dim=1, dtype=torch.float64)
+    return norm.square()
 
 
 def require_audible(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -161,6 +162,17 @@ class Terms:
         if len(sizes) < 2:
             raise ValueError(self._no_coefficients(name))
         return torch.arange(len(sizes), device=signal.device).repeat_interleave(sizes).expand(len(signal), -1)
+
+
+def require_explanations(explanations: object) -> dict[str, Importance]:
+    """Return explanations by name, at least one."""
+    if not isinstance(explanations, Mapping) or not explanations:
+        raise TypeError(
+            f"`explanations` must be a dict of name and explanation with at least one; got "
+            f"{'an empty one' if isinstance(explanations, Mapping) else type(explanations).__name__}. Pass e.g. "
+            f"`{{'WAM': explanation}}`."
+        )
+    return {str(name): given for name, given in explanations.items()}
 
 
 def require_segments(segments: Tensor | None, signal: Tensor, rule: Protocol) -> Tensor | None:

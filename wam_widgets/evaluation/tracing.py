@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -22,6 +22,7 @@ from wam_widgets.checks import nearest, require_count, require_one_of
 from wam_widgets.transform import Coefficients, reconstruct
 from wam_widgets.transform.grid import require_signal
 
+from .mixtures import energy
 from .protocols import Baseline, Protocol, find_protocol
 from .ranking import GroupedDomain, Importance, Ranking, Terms, require_segments
 from .selection import SAMPLES, Domain, rank, shuffled
@@ -49,6 +50,14 @@ class Curve:
         The same as a fraction of the energy of the signal's difference from the baseline, measured on the signals.
     scores : float array, shape (item, step + 1)
         What the protocol measures of the model's output.
+
+    Examples
+    --------
+    >>> import wam_widgets as wam
+    >>> model, three = wam.samples.digit_model(), wam.samples.digits()["three"].signal
+    >>> curve = wam.insertion(model, three, wam.explain(model, three, level=2, progress=False), steps=4)
+    >>> curve.units.round(2).tolist(), curve.scores.shape
+    ([0.0, 0.25, 0.5, 0.75, 1.0], (1, 5))
     """
 
     kind: Kind
@@ -92,6 +101,7 @@ class Task:
     probability: Probability
     seed: int
     rankings: dict[str, Ranking]
+    _tie_orders: dict[int, Tensor] = field(default_factory=dict, init=False)
 
     @classmethod
     def of(
@@ -196,20 +206,15 @@ class Task:
         KeyboardInterrupt
             If `progress` asked to stop.
         """
-        require_model(model)
-        require_batch_size(batch_size)
-        require_progress(progress)
         items = len(self.signal)
         by_domain: dict[Domain, list[Any]] = {}
         for name, ranking in rankings.items():
             by_domain.setdefault(ranking.domain, []).append(name)
-        sub_batch = sub_batch_for(model, self.signal, None, batch_size, forward_only=True)
         found: dict[Domain, list[NDArray[np.float64]]] = {domain: [] for domain in by_domain}
-        with undisturbed(model, self.signal.device), Meter(progress) as meter:
-            target = self.target if self.target is not None else predicted(model, self.signal, sub_batch.size)
-            scorer = _Scorer(model, self.protocol, self.probability, target, sub_batch, meter)
+        with self.scorer(model, batch_size, progress) as scorer:
             for names in by_domain.values():
-                meter.expect(items * (1 + len(kinds) * (1 + len(names) * len(self._interior(rankings[names[0]])))))
+                steps = len(self._interior(rankings[names[0]]))
+                scorer.meter.expect(items * (1 + len(kinds) * (1 + len(names) * steps)))
             for item in range(items):
                 for domain, names in by_domain.items():
                     found[domain].append(self._run_item(item, [rankings[name] for name in names], kinds, scorer))
@@ -224,22 +229,42 @@ class Task:
                 }
         return curves
 
-    def frames(self, ranking: Ranking, kind: Kind, item: int) -> Tensor:
-        r"""Return what the model sees at every step, shape (step + 1, channel, \*space)."""
+    @contextmanager
+    def scorer(
+        self, model: Model, batch_size: int | Literal["auto"], progress: Progress | Literal[False] | None
+    ) -> Iterator[Scorer]:
+        """Check how the model is to be run, and give what scores its inputs; the model is in evaluation mode within."""
+        require_model(model)
+        require_batch_size(batch_size)
+        require_progress(progress)
+        sub_batch = sub_batch_for(model, self.signal, None, batch_size, forward_only=True)
+        with undisturbed(model, self.signal.device), Meter(progress) as meter:
+            target = self.target if self.target is not None else predicted(model, self.signal, sub_batch.size)
+            yield Scorer(model, self.protocol, self.probability, target, sub_batch, meter)
+
+    def frames(self, ranking: Ranking, kind: Kind, item: int) -> tuple[Tensor, Tensor]:
+        r"""Return what the model sees at every step, (step + 1, channel, \*space), and its energy, (step + 1,)."""
         builder = _Builder(self, ranking.domain, item, (kind,))
         counts = torch.as_tensor(self._counts(ranking))
         ranks = self._ranks(ranking, item).expand(len(counts), -1)
-        made = builder.perturbed(ranks, counts)[kind]
+        made, energies = builder.perturbed(ranks, counts)[kind]
         start, end = builder.baselines[kind], builder.signal
         if kind == "deletion":
             start, end = end, start
         made[counts == 0], made[counts == counts[-1]] = start, end
-        return made
+        energies[counts == 0], energies[counts == counts[-1]] = 0, 1
+        return made, energies
 
     def _ranks(self, ranking: Ranking, item: int) -> Tensor:
         """Return the place of every unit of an item, shape (1, unit)."""
         importance = ranking.importance[item : item + 1]
-        return rank(importance, shuffled(importance, copy_seed(self.seed, 0)))
+        return rank(importance, self._ties(importance.shape[1]).to(importance.device))
+
+    def _ties(self, units: int) -> Tensor:
+        """Return the order of units that are equally important, shape (1, unit): the same for all items and methods."""
+        if units not in self._tie_orders:
+            self._tie_orders[units] = shuffled(torch.empty(1, units), copy_seed(self.seed, 0))
+        return self._tie_orders[units]
 
     def _counts(self, ranking: Ranking) -> NDArray[np.int64]:
         """Return how many units are inserted or deleted at every step."""
@@ -251,7 +276,7 @@ class Task:
         return np.unique(counts[(counts > 0) & (counts < counts[-1])])
 
     def _run_item(
-        self, item: int, rankings: list[Ranking], kinds: tuple[Kind, ...], scorer: _Scorer
+        self, item: int, rankings: list[Ranking], kinds: tuple[Kind, ...], scorer: Scorer
     ) -> NDArray[np.float64]:
         """Return scores and energies of rankings in one domain, shape (2, kind, ranking, step + 1)."""
         builder = _Builder(self, rankings[0].domain, item, kinds)
@@ -270,8 +295,8 @@ class Task:
             while done < len(row):
                 part = slice(done, done + -(-scorer.sub_batch.size // len(kinds)))
                 made = builder.perturbed(ranks.index_select(0, row[part]), count[part])
-                scores = scorer.score(torch.cat(list(made.values())), item).unflatten(0, (len(kinds), -1))
-                energies = [builder.energy(kind, inputs) for kind, inputs in made.items()]
+                inputs, energies = zip(*made.values(), strict=True)
+                scores = scorer.score(torch.cat(inputs), item).unflatten(0, (len(kinds), -1))
                 found.append(torch.stack([scores, torch.stack(energies).to(scores)]))
                 done += found[-1].shape[2]
             table[..., 1:-1] = torch.cat(found, dim=2).unflatten(2, (len(rankings), -1)).cpu().numpy()
@@ -293,30 +318,32 @@ class _Builder:
         self._domain = domain = domain.of_item(item) if isinstance(domain, GroupedDomain) else domain
         self._stretched = task.protocol.stretched
         self.baselines = {kind: task.baseline(kind, domain, one) for kind in kinds}
-        self._same = task.protocol.insertion_baseline is task.protocol.deletion_baseline
-        parts: dict[Kind, Any] = {}
-        for kind in kinds:
-            shared = self._same and parts
-            parts[kind] = next(iter(parts.values())) if shared else domain.analyse(self.signal - self.baselines[kind])
-        self._parts = parts
+        rules = {kind: getattr(task.protocol, f"{kind}_baseline") for kind in kinds}
+        self._shared = len({id(rule) for rule in rules.values()}) == 1
+        self._from_nothing = {kind: rule is None for kind, rule in rules.items()}
+        #: What is put in, or taken out, unit by unit.
+        self._whole = {kind: self.signal - baseline for kind, baseline in self.baselines.items()}
+        self._parts: dict[Kind, Any] = {}
+        for kind, whole in self._whole.items():
+            shared = self._shared and self._parts
+            self._parts[kind] = next(iter(self._parts.values())) if shared else domain.analyse(whole)
 
-    def perturbed(self, ranks: Tensor, counts: Tensor) -> dict[Kind, Tensor]:
-        r"""Insert, and delete, the first `counts` units, shape (row, channel, \*space) each."""
+    def perturbed(self, ranks: Tensor, counts: Tensor) -> dict[Kind, tuple[Tensor, Tensor]]:
+        r"""Insert, and delete, the first `counts` units: inputs, shape (row, channel, \*space), and energies, (row,).
+
+        The energy is what was inserted or deleted, as a fraction.
+        """
         which = ranks < counts.to(ranks.device)[:, None]
-        made: dict[Kind, Tensor] = {}
+        made: dict[Kind, tuple[Tensor, Tensor]] = {}
         kept: Tensor | None = None
         for kind, parts in self._parts.items():
-            if kept is None or not self._same:  # what is kept is what is missing from the other curve
+            if kept is None or not self._shared:  # what is kept is what is missing from the other curve
                 kept = self._domain.keep(parts, which)
-            made[kind] = self._stretch(self.baselines[kind] + kept if kind == "insertion" else self.signal - kept)
+            present = kept if kind == "insertion" else self._whole[kind] - kept
+            left = energy(present) / energy(self._whole[kind]).clamp(min=torch.finfo(torch.float64).tiny)
+            inputs = present if self._from_nothing[kind] else self.baselines[kind] + present
+            made[kind] = self._stretch(inputs), left if kind == "insertion" else 1 - left
         return made
-
-    def energy(self, kind: Kind, inputs: Tensor) -> Tensor:
-        """Return the energy that was inserted or deleted, as a fraction, shape (row,)."""
-        baseline = self.baselines[kind]
-        total = (self.signal - baseline).double().square().sum()
-        left = (inputs - baseline).double().flatten(1).square().sum(1) / total.clamp(min=torch.finfo(total.dtype).tiny)
-        return left if kind == "insertion" else 1 - left
 
     def _stretch(self, inputs: Tensor) -> Tensor:
         if not self._stretched:
@@ -329,7 +356,7 @@ class _Builder:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Scorer:
+class Scorer:
     """Runs the model on inputs of one item, as many at once as is fastest, and measures its output."""
 
     model: Model

@@ -65,9 +65,10 @@ def percent(fraction: float) -> str:
 
 
 def seen_as(explanation: Explanation) -> str:
-    """Say how an explanation was made and in which wavelet it is seen, in one line."""
+    """Say how an explanation was made, or by the setting "gradient" whose gradient it is, and in which wavelet."""
+    own = f"{METHODS[explanation.method]}, {passes_in_words(explanation.passes.tolist())}"
     parts = [
-        f"{METHODS[explanation.method]}, {passes_in_words(explanation.passes.tolist())}",
+        plain(str(explanation.settings.get("gradient", own))),
         "its own samples" if explanation.wavelet is None else f"{explanation.wavelet}, level {explanation.level}",
         explanation.kind,
     ]

@@ -80,6 +80,13 @@ class CurveScrubber(CurveView):
 
     Examples
     --------
+    >>> import wam_widgets as wam
+    >>> model, three = wam.samples.digit_model(), wam.samples.digits()["three"].signal
+    >>> explanations = {"WAM": wam.explain(model, three, level=2, progress=False)}
+    >>> report = wam.evaluate(model, three, explanations, progress=False)
+    >>> CurveScrubber(report, three, explanations, step=3).step
+    3
+
     At the end of a cell::
 
         explanations = {"WAM": explanation, "Saliency": saliency}
