@@ -167,6 +167,17 @@ class BenchmarkReport:
         The SQLite file.
     confidence : float
         Of the intervals.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 3))
+    >>> data = [(torch.rand(1, 8, 8), number % 3) for number in range(4)]
+    >>> methods = {"WAM": Explainer("saliency", level=2)}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     run = benchmark(model, data, methods, store=f"{folder}/run.sqlite", steps=4, progress=False)
+    ...     print(BenchmarkReport(run.store).items)  # opened again
+    4
     """
 
     store: Path

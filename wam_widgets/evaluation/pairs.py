@@ -45,6 +45,12 @@ class Pairs:
     ------
     TypeError, ValueError
         Unless the shapes agree and the two classes of every item differ.
+
+    Examples
+    --------
+    >>> pairs = Pairs(torch.rand(1, 1, 4, 8), torch.tensor([[3, 5]]))  # a three beside a five
+    >>> pairs.classes, pairs.groups
+    (tensor([[3, 5]]), (0,))
     """
 
     signal: Float[Tensor, "item channel *space"]
@@ -321,6 +327,12 @@ def both_recognised(model: Model, pairs: Pairs, *, top: int = 5, batch_size: int
     TypeError, ValueError
         If the model's output isn't (item, class), isn't finite, or has no column for a class; if `top` is less than 2
         or more than there are columns; if no pair is left.
+
+    Examples
+    --------
+    >>> pairs = Pairs(torch.tensor([[[4.0, 3.0, 0.0]], [[4.0, 0.0, 3.0]]]), torch.tensor([[0, 1], [0, 1]]))
+    >>> both_recognised(lambda signal: signal[:, 0], pairs, top=2).signal
+    tensor([[[4., 3., 0.]]])
     """
     require_model(model)
     few = require_count("top", top, 5, at_least=2)

@@ -169,7 +169,7 @@ def sanity_check(
     require_one_of("randomisation", randomisation, get_args(Randomisation))
     require_count("stages", stages, 8)
     require_count("seed", seed, 0, at_least=0)
-    _require_methods(methods)
+    require_methods(methods)
     wanted = require_target(target, len(signal))
     if wanted is None:
         with undisturbed(model, signal.device):
@@ -192,7 +192,8 @@ def sanity_check(
     return SanityReport(tuple(methods), names, similarity, last, limit)
 
 
-def _require_methods(methods: object) -> None:
+def require_methods(methods: object) -> None:
+    """Raise unless they are callables by name, at least one."""
     if not isinstance(methods, Mapping) or not methods:
         raise TypeError(
             f"`methods` must be a dict of name and callable; got {type(methods).__name__}. Pass e.g. "

@@ -78,6 +78,15 @@ class SeparationReport:
         Of the intervals.
     resamples : int
         Of the families.
+
+    Examples
+    --------
+    >>> from wam_widgets import explain, overlap
+    >>> mixture = overlap(torch.randn(4, 1, 64), torch.randn(4, 1, 64), weight=0.5)
+    >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 3))
+    >>> report = separation(mixture, {"WAM": explain(model, mixture.signal, method="saliency")})
+    >>> report.energy.shape == (len(report.methods), len(report.kept), 4)
+    True
     """
 
     methods: tuple[str, ...]

@@ -26,7 +26,14 @@ LEAST_ERROR = 0.1
 
 
 class Interval(NamedTuple):
-    """A mean and the ends of its confidence interval, in one unit."""
+    """A mean and the ends of its confidence interval, in one unit.
+
+    Examples
+    --------
+    >>> _, low, high = Interval(mean=0.5, low=0.4, high=0.6)
+    >>> low, high
+    (0.4, 0.6)
+    """
 
     mean: float
     low: float

@@ -8,6 +8,7 @@ matplotlib changes, and they set their own colours and sizes, so that a style of
 from .bars import scale_contributions, scale_shares, significance
 from .faithfulness import faithfulness_curves
 from .maps import heatmap, scale_maps
+from .minimal import minimal_signals
 from .mosaics import mosaic
 from .overview import glance, picture, plot
 from .separation import separation_bars, separation_curves
@@ -17,6 +18,7 @@ __all__ = [
     "faithfulness_curves",
     "glance",
     "heatmap",
+    "minimal_signals",
     "mosaic",
     "picture",
     "plot",

@@ -161,6 +161,14 @@ def scale_shares(explanation: Explanation, item: int = 0, *, confidence: float =
     Returns
     -------
     matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> import wam_widgets as wam
+    >>> model, three = wam.samples.digit_model(), wam.samples.digits()["three"].signal
+    >>> figure = scale_shares(wam.explain(model, three, level=2, progress=False))
+    >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    ['approximation', 'detail 2', 'detail 1']
     """
     item = require_item(explanation, item)
     return _bars_figure(explanation, item, share_bars(explanation, item, confidence))
@@ -186,6 +194,14 @@ def significance(explanation: Explanation, item: int = 0, *, rate: float = 0.05)
     ------
     ValueError
         If there are no standard errors.
+
+    Examples
+    --------
+    >>> import wam_widgets as wam
+    >>> model, three = wam.samples.digit_model(), wam.samples.digits()["three"].signal
+    >>> figure = significance(wam.explain(model, three, level=2, progress=False), rate=0.01)
+    >>> len(figure.axes)
+    1
     """
     item = require_item(explanation, item)
     return _bars_figure(explanation, item, significance_bars(explanation, item, rate))
@@ -209,6 +225,14 @@ def scale_contributions(explanation: Explanation, item: int = 0) -> Figure:
     ------
     ValueError
         Unless the method is Integrated Gradients.
+
+    Examples
+    --------
+    >>> import wam_widgets as wam
+    >>> model, three = wam.samples.digit_model(), wam.samples.digits()["three"].signal
+    >>> path = wam.explain(model, three, method="integrated_gradients", level=2, progress=False)
+    >>> len(scale_contributions(path).axes)
+    1
     """
     item = require_item(explanation, item)
     return _bars_figure(explanation, item, contribution_bars(explanation, item))

@@ -50,6 +50,15 @@ def faithfulness_curves(
     ------
     TypeError, ValueError
         For anything but a report, or a method or item that it doesn't have.
+
+    Examples
+    --------
+    >>> import wam_widgets as wam
+    >>> model, three = wam.samples.digit_model(), wam.samples.digits()["three"].signal
+    >>> maps = {"WAM": wam.explain(model, three, level=2, progress=False)}
+    >>> report = wam.evaluate(model, three, maps, progress=False)
+    >>> len(faithfulness_curves(report).axes)  # insertion and deletion
+    2
     """
     if not isinstance(report, FaithfulnessReport):
         raise TypeError(

@@ -29,6 +29,14 @@ def heatmap(explanation: Explanation, item: int = 0) -> Figure:
     -------
     matplotlib.figure.Figure
         Where the map is transparent, nothing matters. Three central slices of a volume.
+
+    Examples
+    --------
+    >>> import wam_widgets as wam
+    >>> model, three = wam.samples.digit_model(), wam.samples.digits()["three"].signal
+    >>> figure = heatmap(wam.explain(model, three, level=2, progress=False))
+    >>> figure.axes[0].get_title()
+    'heat map: all scales'
     """
     item = require_item(explanation, item)
     planes = planes_of(explanation)
@@ -62,6 +70,14 @@ def scale_maps(explanation: Explanation, item: int = 0, *, per: Per | None = Non
     -------
     matplotlib.figure.Figure
         One panel per scale, coarse to fine. The central slice along the first axis of a volume.
+
+    Examples
+    --------
+    >>> import wam_widgets as wam
+    >>> model, three = wam.samples.digit_model(), wam.samples.digits()["three"].signal
+    >>> figure = scale_maps(wam.explain(model, three, level=2, progress=False))
+    >>> [axes.get_title() for axes in figure.axes if axes.get_title()]
+    ['approximation', 'detail 2', 'detail 1']
     """
     item = require_item(explanation, item)
     plane = planes_of(explanation)[0]

@@ -49,6 +49,14 @@ def mosaic(explanation: Explanation, item: int = 0, *, signed: bool | None = Non
     ------
     ValueError
         If the signal is no image.
+
+    Examples
+    --------
+    >>> import wam_widgets as wam
+    >>> model, three = wam.samples.digit_model(), wam.samples.digits()["three"].signal
+    >>> figure = mosaic(wam.explain(model, three, level=2, progress=False))
+    >>> len(figure.axes)  # the bands, and what their colours mean
+    2
     """
     item = require_item(explanation, item)
     if len(explanation.size) != 2:

@@ -96,12 +96,27 @@ def glance(explanation: Explanation) -> bytes | None:
     """Return what stands beside a live view, for places without JavaScript: the first item's heat map as a PNG.
 
     Of a sound, whose grid is in seconds, it is the spectrogram with the attribution on it.
+
+    Examples
+    --------
+    >>> import wam_widgets as wam
+    >>> model, three = wam.samples.digit_model(), wam.samples.digits()["three"].signal
+    >>> glance(wam.explain(model, three, level=2, progress=False))[1:4]
+    b'PNG'
     """
     return _safe_png(explanation, heatmap if explanation.grid.sample_rate is None else spectrogram)
 
 
 def picture(explanation: Explanation) -> bytes | None:
-    """Return what a notebook displays: the figure of the first item as a PNG; None, with a warning, if it can't."""
+    """Return what a notebook displays: the figure of the first item as a PNG; None, with a warning, if it can't.
+
+    Examples
+    --------
+    >>> import wam_widgets as wam
+    >>> model, three = wam.samples.digit_model(), wam.samples.digits()["three"].signal
+    >>> picture(wam.explain(model, three, level=2, progress=False))[1:4]
+    b'PNG'
+    """
     return _safe_png(explanation, plot)
 
 

@@ -76,6 +76,16 @@ def separation_bars(
     ------
     TypeError, ValueError
         For anything but a report, or a fraction or measure that it doesn't have.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import wam_widgets as wam
+    >>> mixture = wam.overlap(torch.randn(4, 1, 64), torch.randn(4, 1, 64), weight=0.5)
+    >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 3))
+    >>> report = wam.separation(mixture, {"WAM": wam.explain(model, mixture.signal, method="saliency")})
+    >>> len(separation_bars(report, measures=["clean_kept"]).axes)
+    1
     """
     report = _require_report(report)
     shown = [(measure, name.endswith(_MINUS)) for name in measures for measure in [_require_measure(name)]]
@@ -162,6 +172,16 @@ def separation_curves(
     ------
     TypeError, ValueError
         For anything but reports of the same methods, or a method or measure that they don't have.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import wam_widgets as wam
+    >>> mixture = wam.overlap(torch.randn(4, 1, 64), torch.randn(4, 1, 64), weight=0.5)
+    >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 3))
+    >>> report = wam.separation(mixture, {"WAM": wam.explain(model, mixture.signal, method="saliency")})
+    >>> len(separation_curves({0.5: report}, name="weight").axes)
+    1
     """
     measure = _require_measure(measure)
     curves = _curves(reports)

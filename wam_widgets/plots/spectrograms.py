@@ -65,6 +65,14 @@ def spectrogram(
     ------
     TypeError, ValueError
         For an explanation of anything but sound, a grid without seconds, no such item, or options that can't be right.
+
+    Examples
+    --------
+    >>> import wam_widgets as wam
+    >>> model, man = wam.samples.audio_model(), wam.samples.audio()["man"]
+    >>> figure = spectrogram(wam.explain(model, man.signal, grid=man.grid, level=3, samples=4, progress=False))
+    >>> figure.axes[0].get_ylabel()
+    'frequency (Hz)'
     """
     item = require_item(explanation, item)
     rate = sampling_rate(explanation)
