@@ -16,7 +16,7 @@ TYPESCRIPT := .ci/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo chromium test check bench train-audio train-volumes train-digits sound-experiments volume-experiments table screenshots notebooks lesson-times release site lab clean constraints
+.PHONY: help setup demo chromium test check bench train-audio train-volumes train-digits sound-experiments volume-experiments robustness-experiment sanity-experiment table screenshots notebooks lesson-times release site lab clean constraints
 
 define require-python
 $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -87,6 +87,12 @@ sound-experiments: setup ## overlap and noise: what explanations of sound keep o
 
 volume-experiments: setup ## where in a digit each scale of an explanation lies (bench/volumes.csv)
 	@$(BIN)/python -m tests.experiments.volumes
+
+robustness-experiment: setup ## which scales a network uses that was trained against attacks (bench/robustness.md)
+	@$(BIN)/python -m tests.experiments.robustness
+
+sanity-experiment: setup ## which explanations notice that the model learnt something else (bench/sanity.md)
+	@$(BIN)/python -m tests.experiments.sanity
 
 table: setup ## how faithful is each method: pictures, sounds and volumes, beside controls (bench/table.md)
 	@$(BIN)/python -m tests.experiments.table

@@ -13,6 +13,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+from notebooks.src import generate
+
 PROJECT = Path(__file__).parents[1]
 BINDER = PROJECT / "binder"
 
@@ -69,10 +71,14 @@ def test_after_the_build_the_repository_is_installed_in_the_tested_versions(tmp_
     assert set(pinned()) - left == {"numpy", "torch", "safetensors"}
 
 
-def test_what_is_started_may_use_one_thread(tmp_path: Path) -> None:
-    command = [str(BINDER / "start"), "bash", "-c", 'echo "$OMP_NUM_THREADS $0"', "a word"]
+def test_what_is_started_may_use_one_thread_and_gives_memory_back(tmp_path: Path) -> None:
+    shown = 'echo "$OMP_NUM_THREADS $MALLOC_MMAP_THRESHOLD_ $0"'
+    command = [str(BINDER / "start"), "bash", "-c", shown, "a word"]
     found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert found.stdout == "1 a word\n"
+    assert found.stdout == "1 1000000 a word\n"
+    lessons = generate.environment(tmp_path)
+    assert (lessons["OMP_NUM_THREADS"], lessons["MALLOC_MMAP_THRESHOLD_"]) == ("1", "1000000")
+    assert lessons["PATH"] == os.environ["PATH"]
 
 
 def test_what_binder_runs_can_be_run() -> None:

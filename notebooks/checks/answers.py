@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec
@@ -10,11 +11,23 @@ _P = ParamSpec("_P")
 
 
 def said(check: Callable[_P, str]) -> Callable[_P, None]:
-    """Print what a check returns; dots are no answer yet."""
+    """Print what a check returns; dots are no answer yet, and what it can't read (its last argument) is named."""
 
     @wraps(check)
     def say(*answers: _P.args, **options: _P.kwargs) -> None:
-        missing = any(answer is ... for answer in answers)
-        print("Still to do: replace the dots." if missing else check(*answers, **options))
+        if any(answer is ... for answer in answers):
+            print("Still to do: replace the dots.")
+            return
+        try:
+            print(check(*answers, **options))
+        except Exception:  # noqa: BLE001  # a student can answer anything
+            answer = [*answers, *options.values()][-1]
+            print(f"Not yet: expected an answer of another type or shape; got {_named(answer)}.")
 
     return say
+
+
+def _named(answer: object) -> str:
+    """Name an answer in a few words."""
+    shape = tuple(getattr(answer, "shape", ()))
+    return f"a {type(answer).__name__} of shape {shape}" if shape else reprlib.repr(answer)

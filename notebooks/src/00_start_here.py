@@ -244,7 +244,22 @@ contrast = wam.explain(model, cat, wam.Contrast(mau, lynx), level=5, samples=25,
 checks.asked(model, contrast)
 
 # %% [markdown]
+# ## Recall
+#
+# 1. What does a dark place of the first map say?
+#    <details><summary>Answer</summary>That a small change there would change the score much.</details>
+# 2. Detail 1 holds most, yet none of its coefficients is sure. How can that be?
+#    <details><summary>Answer</summary>Many small amounts add up, and each alone is lost in the noise.</details>
+# 3. What does the network have to do for the same explanation in another wavelet?
+#    <details><summary>Answer</summary>Nothing: the gradient stays, only its sorting changes.</details>
+
+# %% [markdown]
+# **Further reading.** [SmoothGrad](https://arxiv.org/abs/1706.03825), Smilkov and others, 2017; explanations in
+# wavelets: [One Wave to Explain Them All](https://arxiv.org/abs/2410.01482), Kasmi and others, 2025; wavelets:
+# [A Wavelet Tour](https://wavelet-tour.github.io), Mallat, 2009.
+
+# %% [markdown]
 # ## You can now
 #
 # mix the scales of an explanation, count which of its numbers can be told from zero, and ask why one class rather
-# than another. **Next:** [what did the network hear in a voice?](04_what_did_it_hear.ipynb)
+# than another. **Next:** [what is a scale?](01_what_is_a_scale.ipynb)

@@ -219,6 +219,23 @@ checks.least_kept(faint)
 say(faint)
 
 # %% [markdown]
+# ## Recall
+#
+# 1. Why was the darkest twentieth of the sensitivity no voice?
+#    <details><summary>Answer</summary>In decibels a whisper added to silence is a large change: the network is most
+#    sensitive where there is nothing to hear.</details>
+# 2. What does a contribution ask, and what does it cost?
+#    <details><summary>Answer</summary>What is there already: the gradient times the coefficient, without a further
+#    pass.</details>
+# 3. The kept twentieth is still a voice. Why does that prove little?
+#    <details><summary>Answer</summary>The loudest twentieth does nearly as well, and needs no network.</details>
+
+# %% [markdown]
+# **Further reading.** [Integrated Gradients](https://arxiv.org/abs/1703.01365), Sundararajan and others, 2017; sound in
+# wavelets: [One Wave to Explain Them All](https://arxiv.org/abs/2410.01482), Kasmi and others, 2025; another way to
+# listen to an explanation: [Listenable Maps](https://arxiv.org/abs/2403.13086), Paissan and others, 2024.
+
+# %% [markdown]
 # ## You can now
 #
 # mix a sound from the octaves that mattered, tell what a network is sensitive to from what made its answer, and

@@ -88,16 +88,14 @@ for name, explanation in [("sensitivity", slope), ("contribution", path)]:
 # cube, so that colour reaches into the air.)
 
 # %% tags=["view"]
+draw(sensitivity=slope.heatmap()[0], contribution=path.heatmap()[0])
 viewer = wam.VolumeViewer(path, model=model, rotation=[145, 20])
 viewer
-
-# %% tags=["view"]
-draw(sensitivity=slope.heatmap()[0], contribution=path.heatmap()[0])
 
 # %% [markdown]
 # **How to read it.** In the viewer the grey fog is the chair, the colours are contributions. Drag to turn it; click, or
 # drag the cross-hairs of the slices, to read numbers off. The figure has both maps from three sides: one a room full of
-# fog, the other darkest at the seat. (The pale blocks are coarse coefficients, each spread over its cube.)
+# fog, the other darkest at the seat.
 #
 # From Python: turn it, cut it open, and draw what is stronger than a threshold as a surface.
 
@@ -124,16 +122,14 @@ print(f"Of detail 2, what changes only along up: {plates.sum():+.1f}")
 
 # %% tags=["view"]
 draw(**{scale: path.rebuild(scales=[scale])[0, 0].abs() for scale in ["approximation", "detail 1"]})
-
-# %%
 viewer.look, viewer.clip, viewer.rotation = "volume", [0, 1, 0, 1, 0, 1], [145, 20]
 viewer.weights = [0, 0, 1, 0]  # of the scales, coarse to fine
 viewer.orientations = ["daa"]  # along up, depth and width: d where it changes, a where it doesn't
 
 # %% [markdown]
 # **How to read it.** On top 64 blocks, below nothing but edges. To the network either is a chair: the scales *stand in
-# for one another*. Detail 2 adds most, and most of that in one orientation. The second cell left only that in the
-# viewer: the seat, a flat plate some two voxels thick. Bring back the rest with the sliders and boxes.
+# for one another*. Detail 2 adds most, and most of that in one orientation. In the viewer above only that is left: the
+# seat, a flat plate some two voxels thick. Bring back the rest with its sliders and boxes.
 #
 # ## 4. Cut it off
 #
@@ -175,11 +171,11 @@ print(f"The whole chair: {whole - nothing:.1f} more than an empty box.")
 
 # %% [markdown]
 # The legs. Alone the seat gains most, yet cut off it costs less than the legs: the other parts stand in for it. For the
-# legs hardly anything does: alone or cut off, they are worth nearly the same, and more than the map says. Cut off, the
-# arms cost nothing, though alone they gain: what they say, the rest says too.
+# legs hardly anything does: alone or cut off, they are worth nearly the same, and more than the map says. The arms cost
+# nothing, though alone they gain.
 #
 # So the parts overlap, and only the map adds up. It **shares out** a score. It doesn't say what a cut would **cost**:
-# that takes a saw. (No single cut makes it anything but a chair.)
+# that takes a saw.
 #
 # ## 5. Rather than a sofa?
 #
@@ -199,7 +195,7 @@ for name, shape in shapes.items():
 
 # %% [markdown]
 # Again the map gives the seat most. But without its seat the chair loses 1, without its legs 3; and the sofa, given
-# the same legs, gains nearly 4. It stays a sofa, but now the runner-up is a chair.
+# the same legs, gains nearly 4.
 #
 # ## 6. Where the map misleads
 #
@@ -292,7 +288,21 @@ found = int((wam.decompose(table).flatten().abs() > 0.001).sum())
 checks.not_zero(found)
 
 # %% [markdown]
+# ## Recall
+#
+# 1. How can air be sensitive, and contribute nothing?
+#    <details><summary>Answer</summary>A new voxel there would change the score; what stays empty adds nothing.</details>
+# 2. The map gives the seat most. Why doesn't its cut cost most?
+#    <details><summary>Answer</summary>Other parts stand in for it.</details>
+# 3. When does keeping a part of the coefficients prove nothing?
+#    <details><summary>Answer</summary>When chance and size, which need no network, pass as well.</details>
+
+# %% [markdown]
+# **Further reading.** [Integrated Gradients](https://arxiv.org/abs/1703.01365), Sundararajan and others, 2017; maps put
+# to the test: [Sanity Checks for Saliency Maps](https://arxiv.org/abs/1810.03292), Adebayo and others, 2018.
+
+# %% [markdown]
 # ## You can now
 #
-# see inside a volume's explanation, test a map with a saw, and doubt a test that nothing could fail. **Next:** the
-# [README](../README.md) lists when not to trust a picture.
+# see inside a volume's explanation, test a map with a saw, and doubt a test that nothing could fail. **Next:**
+# [how sure is it?](06_how_sure_is_it.ipynb)

@@ -7,8 +7,9 @@ where a cell's tags ask for it.
 from __future__ import annotations
 
 import argparse
-import os
+import json
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -22,6 +23,9 @@ from nbformat import NotebookNode
 
 #: Where the notebooks stand, with what they import.
 LESSONS = Path(__file__).parents[1]
+
+#: What is set up for a machine of Binder.
+BINDER = LESSONS.parent / "binder"
 
 #: Seconds that a cell may take, here and where nbval runs it.
 CELL_TIMEOUT = 60
@@ -87,8 +91,11 @@ def run(notebook: NotebookNode, folder: Path) -> NotebookNode:
 
 
 def environment(nowhere: Path) -> dict[str, str]:
-    """Return the environment in which lessons are run: an IPython of its own in an empty folder, and one thread."""
-    return os.environ | {"IPYTHONDIR": str(nowhere), "OMP_NUM_THREADS": "1"}
+    """Return the environment in which lessons are run: Binder's, with an IPython of its own in an empty folder."""
+    command = [BINDER / "start", sys.executable, "-c", "import json, os; print(json.dumps(dict(os.environ)))"]
+    written = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603  # ours
+    found: dict[str, str] = json.loads(written)
+    return found | {"IPYTHONDIR": str(nowhere)}
 
 
 def generate(source: Path, path: Path) -> None:

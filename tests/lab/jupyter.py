@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Locator, Page, WebSocket
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, WebSocket
 
 from tests.chromium import PATIENCE
 
@@ -56,6 +56,17 @@ window.wam = {
     notebook.activeCellIndex = [...notebook.model.cells].findIndex((cell) => cell.id === id);
     await window.jupyterapp.commands.execute("notebook:run-cell");
     return wam.find(id).toJSON().outputs;
+  },
+  named() {
+    const { model, widgets } = wam.panel().content;
+    const code = [...model.cells].map((cell, at) => [cell, widgets[at]]).filter(([cell]) => cell.type === "code");
+    for (const [cell, { node }] of code) node.dataset.cell = cell.id;
+    return code.map(([cell]) => cell.id);
+  },
+  counts: () => wam.named().map((id) => wam.find(id).executionCount),
+  runAll() {
+    wam.ended = false;
+    window.jupyterapp.commands.execute("notebook:run-all-cells").finally(() => (wam.ended = true));
   },
   began(id) {
     const { executionState, executionCount } = wam.find(id);
@@ -131,15 +142,30 @@ class Notebook:
         self.page = page
         self.sent = 0  # messages from the page to a kernel that speak of widgets
         self.complaints: list[str] = []  # what nothing in the page caught
+        self.logged: list[str] = []  # errors in the browser's console
         page.on("websocket", self._listen)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", self._log)
 
-    def open(self, url: str, name: str, init: str = "") -> None:
-        """Load the page and wait for its kernel."""
+    def load(self, url: str, init: str = "") -> None:
+        """Load the page and wait for Jupyter."""
         self.page.add_init_script(_IN_THE_PAGE + init)
         self.page.goto(url)
-        self.page.wait_for_function("(name) => window.jupyterapp?.shell && wam.ready(name)", arg=name)
-        self.run(PREPARED)
+        self.page.wait_for_function("() => window.jupyterapp?.restored.then(() => true)")
+
+    def wait(self, file: str) -> None:
+        """Wait for a notebook that is opened, and its kernel."""
+        self.page.wait_for_function("(file) => wam.ready(file)", arg=file)
+
+    @contextmanager
+    def visit(self, file: str) -> Iterator[None]:
+        """Open a notebook of the server's folder in JupyterLab; in the end close it, and its kernel."""
+        self.page.evaluate("(path) => { jupyterapp.commands.execute('docmanager:open', { path }); }", file)
+        self.wait(file)
+        try:
+            yield
+        finally:
+            self.page.evaluate("async () => { await wam.panel().sessionContext.shutdown(); wam.panel().dispose(); }")
 
     def _add(self, code: str) -> Cell:
         return Cell(self.page, self.page.evaluate("(source) => wam.add(source)", textwrap.dedent(code).strip()))
@@ -159,6 +185,17 @@ class Notebook:
             if output["output_type"] == "error":
                 raise CellError("\n".join(output["traceback"]))
         return cell
+
+    def run_all(self, seconds: float) -> list[Cell]:
+        """Run all cells that are there, from top to bottom; return those of code."""
+        self.page.evaluate("() => wam.runAll()")
+        self.page.wait_for_function("() => wam.ended", timeout=1000 * seconds)
+        found = []
+        for name in self.page.evaluate("() => wam.named()"):
+            cell = Cell(self.page, name)
+            cell.outputs = self.page.evaluate("(id) => wam.find(id).toJSON().outputs", name)
+            found.append(cell)
+        return found
 
     def show(self, code: str) -> Cell:
         """Run code that ends with one of our views, and wait until it is drawn."""
@@ -188,6 +225,10 @@ class Notebook:
         if "/channels" in socket.url:
             socket.on("framesent", self._count)
 
+    def _log(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.logged.append(message.text)
+
     def _count(self, frame: str | bytes) -> None:
         self.sent += b"comm_msg" in (frame.encode() if isinstance(frame, str) else frame)
 
@@ -203,11 +244,21 @@ class Server:
         file = f"{name}.ipynb"
         content = {"cells": [], "metadata": _METADATA, "nbformat": 4, "nbformat_minor": 5}
         (self.folder / file).write_text(json.dumps(content), encoding="utf-8")
+        where = f"lab/workspaces/{name}/tree" if lab else "notebooks"  # a new workspace opens nothing else
+        notebook = self._load(browser, f"{where}/{file}", init)
+        notebook.wait(file)
+        notebook.run(PREPARED)
+        return notebook
+
+    def open_lab(self, browser: Browser) -> Notebook:
+        """Open JupyterLab without a notebook: `visit` some."""
+        return self._load(browser, "lab")
+
+    def _load(self, browser: Browser, where: str, init: str = "") -> Notebook:
         page = browser.new_page(viewport={"width": 1400, "height": 1200})
         page.set_default_timeout(PATIENCE)
         notebook = Notebook(page)
-        where = f"lab/workspaces/{name}/tree" if lab else "notebooks"  # a new workspace opens nothing else
-        notebook.open(f"{self.address}/{where}/{file}?token={self.token}", file, init)
+        notebook.load(f"{self.address}/{where}?token={self.token}", init)
         return notebook
 
 

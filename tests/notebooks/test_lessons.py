@@ -13,11 +13,14 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
+from notebooks import checks
 from notebooks.src import generate
 
 PROJECT = Path(__file__).parents[2]
 LESSONS = sorted((PROJECT / "notebooks").glob("*.ipynb"))
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)\)")
+#: A question, and on its next line the answer. No Markdown in the answer: inside a tag it would be shown as it is.
+FOLDED = re.compile(r"[^<]+\?\n\s+<details><summary>Answer</summary>[^<>`*\[]+</details>\s*")
 TIMES = re.compile(r"\*\*Time:\*\* \d+ minutes\b")
 
 NUMBERED = """\
@@ -53,6 +56,10 @@ def tags(cell: NotebookNode) -> set[str]:
 
 def code(cells: list[NotebookNode], tag: str | None = None) -> list[NotebookNode]:
     return [cell for cell in cells if cell.cell_type == "code" and (tag is None or tag in tags(cell))]
+
+
+def _all_exercises() -> list[NotebookNode]:
+    return [cell for path in LESSONS for cell in code(nbformat.read(path, as_version=4).cells, "exercise")]
 
 
 def words(cells: list[NotebookNode]) -> str:
@@ -93,7 +100,8 @@ def test_outputs_are_kept_where_they_are_compared_and_nowhere_else(cells: list[N
         compared = tags(cell) & generate.COMPARED
         assert compared in (set(), generate.COMPARED), cell.id
         assert bool(cell.outputs) == bool(compared), cell.id
-    assert any(re.search(r"\d", output.text) for cell in cells for output in cell.get("outputs", []))
+    numbers = [cell for cell in code(cells) if any(re.search(r"\d", output.text) for output in cell.outputs)]
+    assert len(numbers) >= 3
 
 
 def test_nothing_of_a_machine_or_a_moment_is_kept(path: Path) -> None:
@@ -137,7 +145,7 @@ def test_every_view_is_followed_by_how_to_read_it(cells: list[NotebookNode]) -> 
 
 def test_every_exercise_has_a_check_and_a_folded_solution_of_other_names(cells: list[NotebookNode]) -> None:
     exercises = [number for number, cell in enumerate(cells) if "exercise" in tags(cell)]
-    assert exercises
+    assert 2 <= len(exercises) <= 3
     assert len(code(cells, "solution")) == len(exercises)
     for number in exercises:
         told, exercise, solution = cells[number - 1 : number + 2]
@@ -152,6 +160,27 @@ def test_every_exercise_has_a_check_and_a_folded_solution_of_other_names(cells: 
         assert len(uses[0]) == 1
         assert uses[0] == uses[1]
         assert solution.outputs[0].text.startswith("Right: ")
+
+
+def test_every_check_is_asked_by_an_exercise() -> None:
+    asked = [re.findall(r"checks\.(\w+)", cell.source) for cell in _all_exercises()]
+    assert sorted(name for names in asked for name in names) == sorted(checks.__all__)
+
+
+def test_three_questions_recall_it_each_with_a_folded_answer(cells: list[NotebookNode]) -> None:
+    assert words(cells).count("## Recall") == 1
+    title, *questions = re.split(r"^\d\. ", cells[-3].source, flags=re.MULTILINE)
+    assert (cells[-3].cell_type, title.strip()) == ("markdown", "## Recall")
+    assert len(questions) == 3
+    for question in questions:
+        assert FOLDED.fullmatch(question), question
+
+
+def test_it_says_what_to_read_next(cells: list[NotebookNode]) -> None:
+    reading = cells[-2]
+    assert reading.cell_type == "markdown"
+    assert reading.source.startswith("**Further reading.** ")
+    assert 2 <= len(re.findall(r"\]\(https://[^)\s]+\)", reading.source)) == reading.source.count("](") <= 4
 
 
 def test_it_ends_with_what_was_learnt_and_one_next_link(cells: list[NotebookNode]) -> None:
