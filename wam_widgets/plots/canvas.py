@@ -97,14 +97,27 @@ def title(axes: Axes, text: str) -> None:
     axes.set_title(text, fontsize=SIZE, fontweight="normal", loc="center", pad=4, **TEXT)
 
 
+#: Mean width of a character, bold ones too, as a fraction of the font's size.
+_CHARACTER = 0.58
+
+
 def head(figure: FigureBase, text: str) -> None:
     """Write above the figure."""
-    figure.suptitle(text, fontsize=SIZE + 0.5, fontweight="bold", **TEXT)
+    size = SIZE + 0.5
+    figure.suptitle(_wrapped(figure, text, size), fontsize=size, fontweight="bold", **TEXT)
 
 
 def foot(figure: FigureBase, text: str) -> None:
     """Write below the figure: how to read it."""
-    figure.supxlabel(text, fontsize=SIZE - 1.5, fontweight="normal", **(TEXT | {"color": FAINT}))
+    size = SIZE - 1.5
+    figure.supxlabel(_wrapped(figure, text, size), fontsize=size, fontweight="normal", **(TEXT | {"color": FAINT}))
+
+
+def _wrapped(figure: FigureBase, text: str, size: float) -> str:
+    """Break lines that are wider than the figure. (Matplotlib's own `wrap` keeps no room for the lines it adds.)"""
+    inches = figure.bbox.width / figure.figure.dpi
+    most = int(inches * 72 / (_CHARACTER * size))
+    return "\n".join(textwrap.fill(line, most) for line in text.split("\n"))
 
 
 def say(axes: Axes, sentence: str) -> None:
