@@ -5,6 +5,7 @@
 function revive(value) {
   if (Array.isArray(value)) return value.map(revive);
   if (value === null || typeof value !== "object") return value;
+  if ("$shared" in value) return revive({ $bytes: sharedBytes()[value.$shared] });
   if ("$bytes" in value) {
     const text = atob(value.$bytes);
     const bytes = new Uint8Array(text.length);
@@ -12,6 +13,15 @@ function revive(value) {
     return new DataView(bytes.buffer);
   }
   return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, revive(each)]));
+}
+
+/** @type {string[] | undefined} */
+let several;
+
+/** What several views of the page hold. */
+function sharedBytes() {
+  several ??= /** @type {string[]} */ (JSON.parse(document.getElementById("wam-shared")?.textContent ?? "[]"));
+  return several;
 }
 
 /** A widget's state, with the interface of anywidget's models. */

@@ -6,8 +6,13 @@ import base64
 import hashlib
 import html
 import json
-from collections.abc import Sequence
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+import anywidget
 
 from wam_widgets.attribution import Explanation
 from wam_widgets.widgets.base import Widget, joined
@@ -15,6 +20,9 @@ from wam_widgets.widgets.explorers import show
 from wam_widgets.widgets.explorers.explorer import Explorer
 
 _SHIM = Path(__file__).with_suffix(".js")
+
+#: Bytes as `_encode` writes them, if they are long enough to be worth a reference.
+_BYTES = re.compile(r'\{"\$bytes": "([^"]{200,})"\}')
 
 _STYLE = """
 :root { color-scheme: light dark; }
@@ -62,7 +70,12 @@ def export_html(
 
     Examples
     --------
-    >>> export_html(explanation, "cat.html", wavelets=["db4"])  # doctest: +SKIP
+    >>> import tempfile
+    >>> import wam_widgets as wam
+    >>> model, three = wam.samples.digit_model(), wam.samples.digits()["three"].signal
+    >>> explanation = wam.explain(model, three, level=2, progress=False)
+    >>> export_html(explanation, Path(tempfile.mkdtemp()) / "three.html", wavelets=["db2"]).name
+    'three.html'
     """
     path = Path(path)
     path.write_bytes(_page_of(shown, wavelets, title).encode("utf-8", "replace"))  # made before the file is opened
@@ -104,6 +117,15 @@ def to_iframe(shown: Widget | Explanation, *, wavelets: Sequence[str | None] = (
     ------
     TypeError, ValueError
         As `export_html`.
+
+    Examples
+    --------
+    At the end of a cell:
+
+    >>> import wam_widgets as wam
+    >>> model, three = wam.samples.digit_model(), wam.samples.digits()["three"].signal
+    >>> to_iframe(wam.explain(model, three, level=2, progress=False), height=700)
+    Iframe(... MB, live without a kernel)
     """
     return Iframe(_page_of(shown, wavelets, None), height)
 
@@ -127,15 +149,12 @@ def page(parts: Sequence[Widget | str], *, title: str, style: str = "", wavelets
     str
         HTML that makes no request.
     """
-    widgets = [part for part in parts if isinstance(part, Widget)]
-    trios = list(dict.fromkeys(_trio(widget) for widget in widgets))
-    modules = [f"const {trio.__name__} = (() => {{\n{_body(trio)}\nreturn {{ render }};\n}})();" for trio in trios]
-    shim = joined(_SHIM).replace("export function", "function")
-    code = "\n".join([*modules, shim, f"mount({{ {', '.join(trio.__name__ for trio in trios)} }});"])
-    sheet = "".join([_STYLE, *dict.fromkeys(str(trio._css) for trio in trios), style])  # noqa: SLF001  # ours
-    body = "\n".join(part if isinstance(part, str) else _place(part, wavelets) for part in parts)
+    drawn_by = dict(drawing(part) for part in parts if isinstance(part, Widget))
+    code = script({name: module for name, (module, _) in drawn_by.items()})
+    sheet = "".join([_STYLE, *dict.fromkeys(css for _, css in drawn_by.values()), style])
+    body = shared("\n".join(part if isinstance(part, str) else place(part, wavelets) for part in parts))
     rules = (
-        f"default-src 'none'; script-src '{_hash(code)}'; style-src '{_hash(sheet)}'; img-src data:; "
+        f"default-src 'none'; script-src '{digest(code)}'; style-src '{digest(sheet)}'; img-src data:; "
         f"base-uri 'none'; form-action 'none'"
     )
     return f"""<!DOCTYPE html>
@@ -176,28 +195,58 @@ def _page_of(shown: object, wavelets: Sequence[str | None], title: str | None) -
             view.close()
 
 
-def _place(widget: Widget, wavelets: Sequence[str | None]) -> str:
-    """Return where a widget is drawn, with all that it needs, and the picture that stands there until then."""
-    state, shelf = widget.page_state(wavelets)
+def place(widget: anywidget.AnyWidget, wavelets: Sequence[str | None] = ()) -> str:
+    """Return where a widget is drawn, with all that it needs, and the picture that stands there until then.
+
+    Any widget of anywidget will do whose module asks its model alone.
+    """
+    shelf: list[dict[str, Any]] = []
+    picture = None
+    if isinstance(widget, Widget):
+        (state, shelf), picture = widget.page_state(wavelets), widget.picture()
+    else:
+        own = set(widget.trait_names(sync=True)) - set(anywidget.AnyWidget.class_trait_names())
+        state = {name: getattr(widget, name) for name in sorted(own) if not name.startswith("_")}
     held = json.dumps({"state": state, "shelf": shelf}, default=_encode, allow_nan=False).replace("<", "\\u003c")
-    picture = widget.picture()
-    figure = ""
+    sentence = "A live view stands here in browsers that run JavaScript modules and draw on a canvas."
+    image = ""
     if picture is not None:
         source = f"data:image/png;base64,{base64.b64encode(picture).decode()}"
-        sentence = "A live view stands here in browsers that run JavaScript modules and draw on a canvas."
-        alternative = html.escape(repr(widget), quote=True)
-        figure = f'<figure><img src="{source}" alt="{alternative}"><figcaption>{sentence}</figcaption></figure>'
+        image = f'<img src="{source}" alt="{html.escape(repr(widget), quote=True)}">'
+    figure = f"<figure>{image}<figcaption>{sentence}</figcaption></figure>"
     return f'<div data-wam="{_trio(widget).__name__}">{figure}<script type="application/json">{held}</script></div>'
 
 
-def _trio(widget: Widget) -> type[Widget]:
+def shared(body: str) -> str:
+    """Return a body in which arrays that several views hold stand once, at its end."""
+    counts = Counter(_BYTES.findall(body))
+    places = {held: place for place, held in enumerate(held for held, count in counts.items() if count > 1)}
+    if not places:
+        return body
+    body = _BYTES.sub(lambda found: f'{{"$shared": {places[found[1]]}}}' if found[1] in places else found[0], body)
+    return f'{body}\n<script type="application/json" id="wam-shared">{json.dumps(list(places))}</script>'
+
+
+def drawing(widget: anywidget.AnyWidget) -> tuple[str, tuple[str, str]]:
+    """Return the name of what draws a widget, and its module and style."""
+    trio = _trio(widget)
+    return trio.__name__, (str(trio._esm), str(getattr(trio, "_css", "")))  # noqa: SLF001  # anywidget's names
+
+
+def script(modules: Mapping[str, str]) -> str:
+    """Return the code that draws every widget of a page, given the modules of all that occur there by name."""
+    # What a module exports is what its function returns: only a file of its own can export.
+    bodies = [
+        f"const {name} = (() => {{\n{code.replace('export default', 'return')}\n}})();"
+        for name, code in modules.items()
+    ]
+    shim = joined(_SHIM).replace("export function", "function")
+    return "\n".join([*bodies, shim, f"mount({{ {', '.join(modules)} }});"])
+
+
+def _trio(widget: anywidget.AnyWidget) -> type[anywidget.AnyWidget]:
     """Return the class whose code draws a widget."""
     return next(each for each in type(widget).__mro__ if isinstance(vars(each).get("_esm"), str))
-
-
-def _body(trio: type[Widget]) -> str:
-    """Return the code of a widget without its export, which only a module of its own can have."""
-    return str(trio._esm).replace("export default { render };", "")  # noqa: SLF001  # ours
 
 
 def _encode(value: object) -> dict[str, str]:
@@ -207,6 +256,6 @@ def _encode(value: object) -> dict[str, str]:
     return {"$bytes": base64.b64encode(value).decode()}
 
 
-def _hash(content: str) -> str:
+def digest(content: str) -> str:
     """Name content as a Content-Security-Policy does."""
     return f"sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}"

@@ -416,6 +416,11 @@ BAD: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "no methods": ({"methods": {}}, TypeError, "standard_methods"),
     "no method": ({"methods": {"WAM": "smoothgrad"}}, TypeError, "standard_methods"),
     "unknown protocol": ({"protocol": "rice"}, ValueError, "Did you mean 'rise'"),
+    "superpixels": (
+        {"unit": "superpixel"},
+        ValueError,
+        "`unit` can't be 'superpixel'.*`unit='position'`; or call `eval",
+    ),
     "twice": ({"protocol": ["wam", "wam"]}, ValueError, "different protocols"),
     "no protocol": ({"protocol": []}, TypeError, "Pass e.g. `protocol='wam'`"),
     "steps": ({"steps": 0}, ValueError, "`steps` must be a whole number of at least 1"),

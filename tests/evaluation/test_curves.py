@@ -714,7 +714,7 @@ NET = SmallNet(2)
 SIGNAL = signal_of(8, 8)
 HEAT = torch.rand(2, 8, 8, generator=torch.Generator().manual_seed(0))
 CONTRAST = r"A contrast needs two columns per item, whole numbers of shape \(2, 2\).*Pass e.g. `target=Contrast\(1, 0\)"
-NO_COEFFICIENTS = r"`explanations\[''\]` is a map of the signal's samples, which has no order of coefficients"
+NO_COEFFICIENTS = r"`importance` is a map of the signal's samples, which has no order of coefficients"
 
 
 def insert(importance: Any = HEAT, **options: Any) -> Any:
@@ -725,6 +725,10 @@ def refuse(_: Tensor) -> Tensor:
     pytest.fail("the model was run")
 
 
+def broken_by_two(batch: Tensor) -> Tensor:
+    return torch.where((batch != 0).sum((1, 2)) == 2, torch.inf, 1.0)[:, None]
+
+
 @pytest.mark.usefixtures("as_a_user")
 @pytest.mark.parametrize(
     ("call", "kind", "words"),
@@ -732,8 +736,8 @@ def refuse(_: Tensor) -> Tensor:
         (lambda: insert(model=3, target=0), TypeError, r"`model` must be callable; got int"),
         (lambda: insert(signal=np.ones((2, 2, 8, 8))), TypeError, r"`signal` must be a torch tensor"),
         (lambda: insert(signal=SIGNAL / 0), ValueError, r"`signal` must be finite"),
-        (lambda: insert(3), TypeError, r"`explanations\[''\]` must be an Explanation, Coefficients or a map.*got int"),
-        (lambda: insert(HEAT / 0), ValueError, r"`explanations\[''\]` must be finite; got NaN or inf"),
+        (lambda: insert(3), TypeError, r"`importance` must be an Explanation, Coefficients or a map.*got int"),
+        (lambda: insert(HEAT / 0), ValueError, r"`importance` must be finite; got NaN or inf"),
         (
             lambda: insert(SIGNAL),
             ValueError,
@@ -843,6 +847,11 @@ def test_what_makes_no_curve_is_refused_before_any_pass(
             lambda: insert(model=lambda batch: batch.flatten(1)[:, :2].log(), target=0, batch_size=1),
             ValueError,
             r"The model must give finite scores; that of item 0 at step \d+ of insertion is nan",
+        ),
+        (  # more steps than units: two of the four pixels are there from the third step on
+            lambda: insert(FOUR[:, 0], signal=FOUR, model=broken_by_two, target=0, steps=8, probability="none"),
+            ValueError,
+            r"that of item 0 at step 3 of insertion is inf",
         ),
     ],
 )

@@ -228,6 +228,9 @@ def test_targets_of_any_kind_are_measured() -> None:
     own = wam.evaluate(NET, SIGNAL, {"it": HEAT}, target=lambda output: output[:, 1] ** 2, steps=3, controls=1)
     raw = wam.evaluate(NET, SIGNAL, {"it": HEAT}, target=1, protocol="xplique", domain="own", steps=3, controls=1)
     assert_allclose(own.scores["deletion"][0], raw.scores["deletion"][0] ** 2, atol=1e-12)
+    logits = wam.evaluate(NET, SIGNAL, {"it": HEAT}, target=1, order="signed", quantity="logit", steps=3, controls=1)
+    assert logits.protocol.name == "wam, steps=3, order=signed, quantity=logit"
+    assert_array_equal(logits.scores["deletion"], raw.scores["deletion"])
     explained = wam.explain(NET, SIGNAL, wam.Contrast(2, 0), method="saliency", level=1)
     both = wam.evaluate(NET, SIGNAL, {"it": explained}, protocol="contrast", steps=3, controls=1)
     named = wam.evaluate(NET, SIGNAL, {"it": explained}, protocol="contrast", steps=3, controls=1, target=[[2, 0]] * 2)

@@ -420,8 +420,14 @@ def test_progress_counts_to_what_was_planned_and_may_stop() -> None:
     part: Any = {"map": 0.5 * signal}
     told.clear()
     part_fidelity(network, signal, part, target=0, progress=lambda *counts: told.append(counts))
-    assert told[-1] == (4, 4)
-    calls: list[tuple[Any, Any]] = [(mu_fidelity, given), (infidelity, given), (part_fidelity, part)]
+    assert told[-1] == (8, 8)  # the rest and the whole for their scores, the part and the whole for their classes
+    told.clear()
+    methods: Any = {"a": Explainer("saliency", level=1), "b": lambda _, batch, __: batch[:, 0]}
+    max_sensitivity(network, signal, methods, target=0, samples=3, progress=lambda *counts: told.append(counts))
+    assert told == [(done, 16) for done in (4, 8, 12, 16)]
+    calls: list[tuple[Any, Any]] = [
+        (mu_fidelity, given), (infidelity, given), (part_fidelity, part), (max_sensitivity, methods)
+    ]  # fmt: skip
     for measure, explanations in calls:
         with pytest.raises(KeyboardInterrupt, match="`progress` returned False"):
             measure(network, signal, explanations, target=0, progress=lambda *_: False)
@@ -555,6 +561,13 @@ def test_shaking_does_not_depend_on_neighbours_and_goes_on_with_more_samples(mon
     one_by_one = max_sensitivity(network, signal, methods, **options)
     for name in methods:
         assert_allclose(one_by_one[name], found[name])
+
+
+def test_what_is_the_same_everywhere_has_no_range_to_be_shaken_by() -> None:
+    network, signal = SmallNet(2), signal_of(9, 14)
+    signal[1] = 0.5
+    found = max_sensitivity(network, signal, {"slope": Explainer("saliency", level=1)}, target=1)["slope"]
+    assert np.isnan(found).tolist() == [False, True]
 
 
 def test_a_method_may_differentiate_by_itself() -> None:

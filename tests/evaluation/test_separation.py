@@ -286,6 +286,12 @@ def test_parts_that_are_joined_are_the_whole() -> None:
     np.testing.assert_allclose(joined.corruption_share[:4], whole.corruption_share[:4])
 
 
+def test_items_without_families_are_families_of_their_own_in_the_whole_too() -> None:
+    part = separate(mixed())
+    assert part.families == (0, 1, 2, 3)
+    assert SeparationReport.joined([part, part]).families == tuple(range(8))
+
+
 def test_a_difference_is_paired() -> None:
     report = separate(mixed(12), families=tuple("aaabbbcccddd"))
     difference = report.interval("oracle, samples", minus="random, samples")

@@ -146,6 +146,8 @@ def test_what_can_be_no_attribution_is_refused() -> None:
         as_captum(SmallNet(2), "saliency")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="`model` must be callable; got int"):
         as_captum(3, Explainer("saliency"))  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"`layer` must be the name of a layer.*Did you mean 'convolution'"):
+        as_captum(SmallNet(2), Explainer("gradcam", layer="convolutoin")).attribute(signal_of(13, 18), target=1)
     with pytest.raises(TypeError, match=r"`signal` must be a torch tensor .* got tuple"):
         as_captum(SmallNet(2), Explainer("saliency", level=1)).attribute((signal_of(13, 18),), target=1)
 

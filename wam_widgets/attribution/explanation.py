@@ -103,6 +103,16 @@ class Explanation:
     features : Explanation or None
         The same passes at the output of a front end, if `explain` was given one: an explanation of what it made of the
         signal, such as a log-mel spectrogram. Views of one don't change the other.
+
+    Examples
+    --------
+    >>> import wam_widgets as wam
+    >>> model, three = wam.samples.digit_model(), wam.samples.digits()["three"].signal
+    >>> explanation = wam.explain(model, three, level=2, progress=False)
+    >>> explanation.scales, tuple(explanation.heatmap().shape)
+    (('approximation', 'detail 2', 'detail 1'), (1, 16, 16))
+    >>> explanation.view(wavelet="db2", level=1)  # the same passes in another wavelet
+    Explanation of 1 item (3): smoothgrad, sensitivity, in db2, level 1; 25 passes per item
     """
 
     signal: Float[Tensor, "item channel *space"]
@@ -345,7 +355,7 @@ class Explanation:
         Parameters
         ----------
         relative : bool
-            Divide by |f(x) - f(x₀)|, or by 1 % of the larger score where that is more.
+            Divide by the absolute value of f(x) - f(x₀), or by 1 % of the larger score where that is more.
 
         Returns
         -------

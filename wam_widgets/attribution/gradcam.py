@@ -48,6 +48,13 @@ def gradcam(
     References
     ----------
     Selvaraju et al., Grad-CAM, ICCV 2017.
+
+    Examples
+    --------
+    >>> from wam_widgets import samples
+    >>> model = samples.digit_model()
+    >>> tuple(gradcam(model, samples.digits()["three"].signal, 3, layer=model.network[6]).shape)
+    (1, 16, 16)
     """
     try:
         from captum.attr import LayerGradCam

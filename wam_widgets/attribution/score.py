@@ -19,6 +19,12 @@ class Score(Protocol):
     """How strongly the model says what we want explained: one differentiable number per item.
 
     Any callable on the model's output will do, a lambda too.
+
+    Examples
+    --------
+    >>> score: Score = lambda output: output[:, :2].mean(1)
+    >>> score(torch.tensor([[1.0, 3.0, 9.0]]))
+    tensor([2.])
     """
 
     def __call__(self, output: Any) -> Float[Tensor, " item"]:

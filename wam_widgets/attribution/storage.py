@@ -91,6 +91,17 @@ def load(path: str | Path) -> Explanation:
         If the file can't be read.
     ValueError
         If it is truncated, not of this kind, or contradicts itself. Nothing in it is ever executed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import wam_widgets as wam
+    >>> model, three = wam.samples.digit_model(), wam.samples.digits()["three"].signal
+    >>> path = Path(tempfile.mkdtemp()) / "three.safetensors"
+    >>> wam.explain(model, three, level=2, progress=False).save(path)
+    >>> load(path)
+    Explanation of 1 item (3): smoothgrad, sensitivity, in haar, level 2; 25 passes per item
     """
     path = Path(path)
     if not path.is_file():

@@ -37,7 +37,7 @@ def as_captum(model: Model, method: Explainer) -> Any:
     captum.attr.Attribution
         `attribute(inputs, target=None)` takes one tensor, (item, channel, \*space), and a target as `explain` does. It
         returns a tuple of bands, coarse to fine, in the order of `Coefficients.bands`; of methods in the signal's own
-        samples a tensor, as Captum's own do.
+        samples a tensor, as Captum's own do; of Grad-CAM a map, (item, \*space).
 
     Raises
     ------

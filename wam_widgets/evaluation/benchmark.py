@@ -20,13 +20,13 @@ from wam_widgets.attribution import Contrast, Score
 from wam_widgets.attribution.arguments import require_batch_size, require_model, require_progress
 from wam_widgets.attribution.passes import Model, predicted, undisturbed
 from wam_widgets.attribution.progress import Progress
-from wam_widgets.checks import optional_module, require_count
+from wam_widgets.checks import optional_module, require_count, require_one_of
 
 from .explainer import Explainer
 from .faithfulness import FaithfulnessReport, evaluate
 from .fingerprint import fingerprint
 from .items import Data, Groups, Item, Items, groups_in_words, target_in_words
-from .protocols import Axis, Baseline, DomainName, Order, Protocol, Unit, find_protocol
+from .protocols import Axis, Baseline, DomainName, Order, Protocol, Quantity, Unit, find_protocol
 from .ranking import Importance
 from .running import (
     FAILURES_AT_FIRST,
@@ -240,9 +240,7 @@ class BenchmarkReport:
         ValueError
             If there is no such protocol or no item, or methods gave other kinds of results for some items.
         """
-        name = self.protocols[0] if protocol is None else protocol
-        if name not in self.protocols:
-            raise ValueError(f"`protocol` must be one of {', '.join(map(repr, self.protocols))}; got {protocol!r}.")
+        name = self.protocols[0] if protocol is None else require_one_of("protocol", protocol, self.protocols)
         with self._open() as store:
             table = store.table(name, curves=curves)
         return FaithfulnessReport(
@@ -331,6 +329,7 @@ def benchmark(
     order: Order | None = None,
     unit: Unit | None = None,
     axis: Axis | None = None,
+    quantity: Quantity | None = None,
     probability: Probability = "softmax",
     controls: int = 8,
     confidence: float = 0.95,
@@ -371,8 +370,8 @@ def benchmark(
         `Client(LocalCluster(n_workers=2, threads_per_worker=1))`.
     seed : int
         Every item draws from a seed of its own, `seed << 32 | index`, so that its rows don't depend on the others.
-    steps, domain, baseline, order, unit, axis, probability, controls, confidence
-        As for `evaluate`, for every protocol.
+    steps, domain, baseline, order, unit, axis, quantity, probability, controls, confidence
+        As for `evaluate`, for every protocol; but units can't be superpixels, as every item has segments of its own.
     batch_size : int or "auto"
         Inputs at once, of one item. With a number (and the same number of threads) the rows are the same to the bit.
     retry : bool
@@ -416,7 +415,8 @@ def benchmark(
     number = require_run_seed(seed)
     items = Items(dataset, groups, labelled=require_dataset_target(target) == "label", seed=number)
     overrides = {
-        "steps": steps, "domain": domain, "baseline": baseline, "order": order, "unit": unit, "axis": axis
+        "steps": steps, "domain": domain, "baseline": baseline, "order": order, "unit": unit, "axis": axis,
+        "quantity": quantity,
     }  # fmt: skip
     named = _require_methods(methods)
     rules = _require_rules(model, items.first, named, target, protocol, probability, number, overrides)
@@ -555,6 +555,11 @@ def _require_rules(
     rules = []
     for each in given:
         wanted = measured(0 if asked is None else asked, find_protocol(each))
+        if (overrides["unit"] or find_protocol(each).unit) == "superpixel":
+            raise ValueError(
+                "`unit` can't be 'superpixel' over a data set, as every item has segments of its own. Pass e.g. "
+                "`unit='position'`; or call `evaluate` with `segments=` for each item, and `FaithfulnessReport.joined`."
+            )
         try:
             rules.append(Task.of(like, like_signals, wanted, each, probability, seed, **overrides).protocol)
         except ValueError as error:

@@ -14,7 +14,7 @@ from wam_widgets.attribution.progress import Progress
 from wam_widgets.checks import require_one_of, whole_number
 
 from .protocols import Protocol
-from .ranking import Importance
+from .ranking import ALONE, Importance
 from .tracing import KINDS, Curve, Kind, Probability, Task
 
 
@@ -56,7 +56,8 @@ def insertion(
     progress : callable, False or None
         As for `explain`.
     **overrides
-        `steps`, `domain`, `baseline`, `order`, `unit`, `axis`, and `segments` for superpixels: see `evaluate`.
+        `steps`, `domain`, `baseline`, `order`, `unit`, `axis`, `quantity`, and `segments` for superpixels: see
+        `evaluate`.
 
     Returns
     -------
@@ -125,8 +126,8 @@ def _one(
     kind: Kind, model: Model, signal: Tensor, importance: Importance, settings: tuple[Any, ...], overrides: Any
 ) -> Curve:
     target, protocol, probability, seed, batch_size, progress = settings
-    task = Task.of(signal, {"": importance}, target, protocol, probability, seed, **overrides)
-    traced = task.run(model, task.rankings, kinds=(kind,), batch_size=batch_size, progress=progress)[""]
+    task = Task.of(signal, {ALONE: importance}, target, protocol, probability, seed, **overrides)
+    traced = task.run(model, task.rankings, kinds=(kind,), batch_size=batch_size, progress=progress)[ALONE]
     return traced[kind]
 
 
@@ -165,9 +166,9 @@ def frames(
     5
     """
     require_one_of("kind", kind, KINDS)
-    task = Task.of(signal, {"": importance}, None, protocol, "softmax", seed, scored=False, **overrides)
+    task = Task.of(signal, {ALONE: importance}, None, protocol, "softmax", seed, scored=False, **overrides)
     number = whole_number(item)
     if number is None or not 0 <= number < len(task.signal):
         raise ValueError(f"`item` must be one of 0 to {len(task.signal) - 1}; got {item!r}. Pass e.g. `item=0`.")
-    made, _ = task.frames(task.rankings[""], kind, item)
+    made, _ = task.frames(task.rankings[ALONE], kind, item)
     return made

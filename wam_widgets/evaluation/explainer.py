@@ -101,11 +101,15 @@ class Explainer:
         Returns
         -------
         Explanation, or for Grad-CAM a map, shape (item, \*space)
+
+        Raises
+        ------
+        TypeError, ValueError, ImportError
+            As `explain`, or `gradcam`; also if the model has no such layer.
         """
         if self.layer is not None:
-            layer = dict(model.named_modules())[self.layer]  # type: ignore[attr-defined]  # checked in `require_for`
             column = target.first if isinstance(target, Contrast) else target
-            return gradcam(model, signal, column, layer)  # type: ignore[arg-type]  # as the line before
+            return gradcam(model, signal, column, self._layer_of(model))  # type: ignore[arg-type]  # checked there
         return self.seen(self.passes(model, signal, target, seed=seed, batch_size=batch_size))
 
     def passes(
@@ -161,16 +165,20 @@ class Explainer:
         noise = torch.rand(like.shape, generator=chance, dtype=like.dtype)
         if self.layer is not None:
             optional_module("captum", "Grad-CAM", "evaluation")
-            layers = dict(model.named_modules()) if isinstance(model, torch.nn.Module) else {}
-            if self.layer not in layers:
-                raise ValueError(
-                    f"`layer` must be the name of a layer of the model; got {self.layer!r}."
-                    f"{nearest(self.layer, layers)} `dict(model.named_modules())` lists them."
-                )
+            self._layer_of(model)
             return noise[:, 0]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # noise that is explained badly says nothing of the data
             return self(lambda inputs: inputs.flatten(1).sum(1, keepdim=True), noise, 0)
+
+    def _layer_of(self, model: Model) -> torch.nn.Module:
+        layers: dict[str, torch.nn.Module] = dict(model.named_modules()) if isinstance(model, torch.nn.Module) else {}
+        if self.layer not in layers:
+            raise ValueError(
+                f"`layer` must be the name of a layer of the model; got {self.layer!r}."
+                f"{nearest(self.layer, layers)} `dict(model.named_modules())` lists them."
+            )
+        return layers[self.layer]
 
 
 def standard_methods(

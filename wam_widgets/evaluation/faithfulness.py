@@ -18,10 +18,20 @@ from wam_widgets.attribution.passes import Model
 from wam_widgets.attribution.progress import Progress
 from wam_widgets.checks import optional_module, require_count, require_one_of
 
-from .protocols import Axis, Baseline, DomainName, Order, Protocol, Unit
+from .protocols import Axis, Baseline, DomainName, Order, Protocol, Quantity, Unit
 from .ranking import Importance, Ranking, require_explanations
 from .selection import Domain
-from .statistics import FEWEST_CLUSTERS, Interval, cluster_interval, holm, paired_test, require_confidence
+from .statistics import (
+    FEWEST_CLUSTERS,
+    Interval,
+    Own,
+    cluster_interval,
+    enough_clusters,
+    holm,
+    joined_clusters,
+    paired_test,
+    require_confidence,
+)
 from .tracing import KINDS, Curve, Kind, Probability, Task
 
 if TYPE_CHECKING:
@@ -124,13 +134,12 @@ class FaithfulnessReport:
         def together(name: str) -> dict[Kind, NDArray[np.float64]]:
             return {kind: np.concatenate([getattr(each, name)[kind] for each in given], axis=1) for kind in KINDS}
 
-        groups = [group for each in given for group in each.groups]
         return dataclasses.replace(
             first,
             energy=together("energy"),
             scores=together("scores"),
             areas=together("areas"),
-            groups=tuple(_Own(number) if isinstance(group, _Own) else group for number, group in enumerate(groups)),
+            groups=joined_clusters(each.groups for each in given),
         )
 
     @property
@@ -151,7 +160,7 @@ class FaithfulnessReport:
     @property
     def enough_groups(self) -> bool:
         """Whether there are groups enough for intervals and tests; else items are listed."""
-        return len(set(self.groups)) >= FEWEST_CLUSTERS
+        return enough_clusters(self.groups)
 
     def values(self, method: str, measure: Measure = "faithfulness", *, minus: str | None = None) -> Any:
         """Return a measure of every item, or its paired difference from another method, shape (item,)."""
@@ -354,6 +363,7 @@ def evaluate(
     unit: Unit | None = None,
     segments: Tensor | None = None,
     axis: Axis | None = None,
+    quantity: Quantity | None = None,
     probability: Probability = "softmax",
     controls: int = 8,
     confidence: float = 0.95,
@@ -383,7 +393,7 @@ def evaluate(
     seed : int
         Of the random orders, of the order of equal units, of the baseline "noise", and of the statistics. Global
         generators aren't touched.
-    steps, domain, baseline, order, unit, axis
+    steps, domain, baseline, order, unit, axis, quantity
         Override the protocol, and rename it: None leaves it as it is. `baseline` is 0, a number, a tensor, "mean",
         "blur", "noise" or "band_mean" (every coefficient becomes the mean of its band).
     segments : Tensor of int, shape (item, \*space) or (\*space), optional
@@ -433,7 +443,8 @@ def evaluate(
     ('WAM', 'random, haar, level 2', 'magnitude, haar, level 2')
     """
     overrides: dict[str, Any] = {
-        "steps": steps, "domain": domain, "baseline": baseline, "order": order, "unit": unit, "axis": axis
+        "steps": steps, "domain": domain, "baseline": baseline, "order": order, "unit": unit, "axis": axis,
+        "quantity": quantity,
     }  # fmt: skip
     named = require_explanations(explanations)
     number = require_count("controls", controls, 8)
@@ -480,7 +491,7 @@ def evaluate(
 
 def _require_groups(groups: Sequence[Hashable] | None, items: int) -> tuple[Hashable, ...]:
     if groups is None:
-        return tuple(map(_Own, range(items)))
+        return tuple(map(Own, range(items)))
     given: Any = groups
     names = tuple(given.tolist() if hasattr(given, "tolist") else given)  # tensors are equal to nothing
     if len(names) != items:
@@ -491,7 +502,3 @@ def _require_groups(groups: Sequence[Hashable] | None, items: int) -> tuple[Hash
     if wrong := [name for name in names if not isinstance(name, Hashable)]:
         raise TypeError(f"`groups` must hold names or numbers; got {wrong[0]!r}. Pass one for each item.")
     return names
-
-
-class _Own(int):
-    """The number of an item that is a group of its own."""

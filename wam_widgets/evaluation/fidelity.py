@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -11,13 +12,12 @@ import scipy.stats
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from wam_widgets.attribution import Contrast, Explanation, Score
-from wam_widgets.attribution.arguments import require_finite, require_model
+from wam_widgets.attribution.arguments import require_finite, require_model, require_progress
 from wam_widgets.attribution.passes import Model, predicted, undisturbed
 from wam_widgets.attribution.paths import copy_seed
-from wam_widgets.attribution.progress import Progress
+from wam_widgets.attribution.progress import Meter, Progress
 from wam_widgets.attribution.score import require_target
 from wam_widgets.checks import finite_number, optional_module, require_count, require_one_of
 from wam_widgets.transform import Coefficients
@@ -25,8 +25,9 @@ from wam_widgets.transform.grid import require_signal
 
 from .protocols import Baseline, Quantity
 from .ranking import Importance, require_explanations
-from .removal import RULE, Case, Trial, Values, finite_scores, require_fraction
+from .removal import RULE, Case, Trial, finite_scores, require_fraction
 from .sanity import Method, require_methods
+from .statistics import Values
 from .tracing import Probability, Task
 
 Correlation = Literal["pearson", "spearman"]
@@ -89,7 +90,8 @@ def mu_fidelity(
         Number of every sample's superpixel, from 0, as units instead of blocks. Explanations are then seen in the
         samples, and coefficients are spread over their cells.
     baseline : None, float, Tensor or str
-        What stands in the place of what is taken out, as for `evaluate`.
+        What stands in the place of what is taken out, as for `evaluate`. Integrated Gradients are contributions from a
+        baseline of their own: pass the same one.
     correlation : {"pearson", "spearman"}
         Of values, as published, or of ranks.
     quantity : {"logit", "probability", "contrast"}
@@ -347,8 +349,8 @@ def part_fidelity(
 
     References
     ----------
-    Parekh, Parekh, Mozharovskyi, d'Alché-Buc, Richard, Listen to Interpret, NeurIPS 2022 (faithfulness, input
-    fidelity). Paissan, Della Libera, Ravanelli, Subakan, Listenable Maps for Audio Classifiers, ICML 2024.
+    Parekh, Parekh, Mozharovskyi, d'Alché-Buc, Richard, Listen to Interpret, NeurIPS 2022 (faithfulness). Paissan,
+    Ravanelli, Subakan, Listenable Maps for Audio Classifiers, ICML 2024 (input fidelity).
 
     Examples
     --------
@@ -369,16 +371,19 @@ def part_fidelity(
         kept[name], rest[name] = _divided(name, given, task.signal, share)
     values = np.empty((len(named), len(task.signal)))
     with task.scorer(model, batch_size, progress) as scorer:
-        scorer.meter.expect((1 + len(named)) * len(task.signal))
+        scorer.meter.expect(2 * (1 + len(named)) * len(task.signal))
         for item in range(len(task.signal)):
             one = slice(item, item + 1)
             scores = finite_scores(scorer, torch.cat([task.signal[one], *(each[one] for each in rest.values())]), item)
             values[:, item] = (scores[0] - scores[1:]).cpu()
-        at_once = scorer.sub_batch.size
-        classes = predicted(model, task.signal, at_once)
-        same = {
-            name: (predicted(model, each, at_once) == classes).double().cpu().numpy() for name, each in kept.items()
-        }
+
+        def classes(of: Tensor) -> Tensor:
+            found = predicted(model, of, scorer.sub_batch.size)
+            scorer.advance(len(of))
+            return found
+
+        whole = classes(task.signal)
+        same = {name: (classes(each) == whole).double().cpu().numpy() for name, each in kept.items()}
     return {name: PartFidelity(values[number], same[name]) for number, name in enumerate(named)}
 
 
@@ -391,7 +396,7 @@ def max_sensitivity(
     radius: float = 0.02,
     samples: int = 10,
     seed: int = 0,
-    progress: Literal[False] | None = None,
+    progress: Progress | Literal[False] | None = None,
 ) -> dict[str, Values]:
     r"""Shake a signal a little, and measure how much its explanation changes at most.
 
@@ -417,14 +422,14 @@ def max_sensitivity(
         How many times a signal is shaken. More of them begin with the same ones.
     seed : int
         Of the shaking. Global generators aren't touched.
-    progress : False, optional
-        By default a bar when the work takes longer than a second; False for none.
+    progress : callable, False or None
+        As for `explain`, but what is counted are explanations; returning False raises KeyboardInterrupt.
 
     Returns
     -------
     dict of str to float array, shape (item,)
         The largest relative change for every method and item: lower is steadier. Of an explanation that is zero
-        everywhere, the change itself.
+        everywhere, the change itself. NaN where an item has no range, being the same everywhere.
 
     Raises
     ------
@@ -454,6 +459,7 @@ def max_sensitivity(
     """
     metrics = optional_module("captum.metrics", "Maximal sensitivity", "evaluation")
     require_model(model)
+    require_progress(progress)
     signal = require_finite(require_signal(signal).detach())
     require_methods(methods)
     wanted = require_target(target, len(signal))
@@ -462,21 +468,25 @@ def max_sensitivity(
         raise ValueError(f"`radius` must be a positive fraction of the item's range; got {radius!r}. Pass e.g. 0.02.")
     count, start = require_count("samples", samples, 10), require_count("seed", seed, 0, at_least=0)
     at_once = min(count, max(1, _SAMPLES_AT_ONCE // signal[0].numel()))
-    values = {name: np.empty(len(signal)) for name in methods}
-    work = [(item, name) for item in range(len(signal)) for name in methods]
-    with undisturbed(model, signal.device):
+    values = {name: np.full(len(signal), np.nan) for name in methods}
+    ranges = (signal.flatten(1).amax(1) - signal.flatten(1).amin(1)).tolist()
+    with undisturbed(model, signal.device), Meter(progress) as meter:
+        meter.expect(len(signal) * len(methods) * (1 + count))
         if wanted is None:
             wanted = predicted(model, signal)
-        for item, name in tqdm(work, delay=1, leave=False, disable=progress is False, unit="map"):
-            asked = int(wanted[item]) if isinstance(wanted, torch.Tensor) else wanted
-            found = metrics.sensitivity_max(
-                _Flat(name, methods[name], model, asked),
-                signal[item : item + 1],
-                _Shaken(reach * float(signal[item].max() - signal[item].min()), start),
-                n_perturb_samples=count,
-                max_examples_per_batch=at_once,
-            )
-            values[name][item] = float(found[0])
+        for item, name in itertools.product(range(len(signal)), methods):
+            if ranges[item] > 0:
+                asked = int(wanted[item]) if isinstance(wanted, torch.Tensor) else wanted
+                found = metrics.sensitivity_max(
+                    _Flat(name, methods[name], model, asked),
+                    signal[item : item + 1],
+                    _Shaken(reach * ranges[item], start),
+                    n_perturb_samples=count,
+                    max_examples_per_batch=at_once,
+                )
+                values[name][item] = float(found[0])
+            if not meter.advance(1 + count):
+                raise KeyboardInterrupt("`progress` returned False.")
     return values
 
 
@@ -536,6 +546,7 @@ def _divided(name: str, given: Any, signal: Tensor, fraction: float) -> tuple[Te
     if isinstance(given, Explanation):
         kept = given.rebuild(fraction=fraction).to(signal)
         return kept, signal - (kept if given.baseline is None else kept - given.baseline.to(signal))
+    given = torch.as_tensor(given) if isinstance(given, np.ndarray) else given
     if not isinstance(given, torch.Tensor):
         raise TypeError(
             f"`explanations[{name!r}]` must be an Explanation or the part that is kept, a tensor; got "

@@ -17,9 +17,10 @@ from wam_widgets.transform.geometry import spread
 
 from .protocols import Order
 from .ranking import Importance
+from .statistics import Values
 
 
-def sparsity(importance: Importance) -> Float[Tensor, " item"]:
+def sparsity(importance: Importance) -> Values:
     r"""Return on how few positions importance rests: the Gini index of the magnitudes.
 
     Parameters
@@ -30,7 +31,7 @@ def sparsity(importance: Importance) -> Float[Tensor, " item"]:
 
     Returns
     -------
-    Tensor, shape (item,)
+    float array, shape (item,)
         From 0, all positions alike, to 1 - 1 / n, one of n positions holds all. NaN where all are zero.
 
     Raises
@@ -60,7 +61,7 @@ def sparsity(importance: Importance) -> Float[Tensor, " item"]:
     largest_first = (magnitudes / magnitudes.amax(1, keepdim=True)).sort(1, descending=True).values
     count = largest_first.shape[1]
     places = torch.arange(count, dtype=torch.float64, device=magnitudes.device) + 0.5
-    return 1 - 2 * (largest_first * places).sum(1) / largest_first.sum(1) / count
+    return _per_item(1 - 2 * (largest_first * places).sum(1) / largest_first.sum(1) / count)
 
 
 def pointing_game(
@@ -69,7 +70,7 @@ def pointing_game(
     *,
     order: Order = "magnitude",
     tolerance: float = 0.0,
-) -> Float[Tensor, " item"]:
+) -> Values:
     r"""Return whether the most important place lies within a mask.
 
     Parameters
@@ -87,7 +88,7 @@ def pointing_game(
 
     Returns
     -------
-    Tensor, shape (item,)
+    float array, shape (item,)
         1 where it does, 0 where not; where several places are the most important, the share of them that does. NaN
         where the map is zero everywhere (in the signed order: nowhere above zero), as it points nowhere.
 
@@ -141,12 +142,10 @@ def pointing_game(
     flat = heat.flatten(1)
     largest = flat.amax(1, keepdim=True)
     points = (flat == largest) & (largest > 0)
-    return (points & inside.flatten(1)).sum(1).double() / points.sum(1)
+    return _per_item((points & inside.flatten(1)).sum(1).double() / points.sum(1))
 
 
-def energy_inside(
-    importance: Importance, masks: Bool[Tensor, " item *space"], *, order: Order = "magnitude"
-) -> Float[Tensor, " item"]:
+def energy_inside(importance: Importance, masks: Bool[Tensor, " item *space"], *, order: Order = "magnitude") -> Values:
     r"""Return how much of the importance lies within a mask (the energy-based pointing game).
 
     Parameters
@@ -156,7 +155,7 @@ def energy_inside(
 
     Returns
     -------
-    Tensor, shape (item,)
+    float array, shape (item,)
         The sum of the map within the mask as a fraction of its whole sum; as published, of values and not of squares.
         NaN where the map is zero everywhere (in the signed order: nowhere above zero).
 
@@ -183,7 +182,13 @@ def energy_inside(
     inside = _require_masks(masks, heat)
     flat = heat.flatten(1)
     flat = flat / flat.amax(1, keepdim=True)
-    return (flat * inside.flatten(1)).sum(1) / flat.sum(1)
+    return _per_item((flat * inside.flatten(1)).sum(1) / flat.sum(1))
+
+
+def _per_item(values: Float[Tensor, " item"]) -> Values:
+    """Return one number per item, wherever the maps are, as intervals and tests take them."""
+    found: Values = values.cpu().numpy()
+    return found
 
 
 def _map_of(importance: Importance, order: Order) -> Float[Tensor, " item *space"]:

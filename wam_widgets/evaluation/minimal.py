@@ -20,10 +20,10 @@ from wam_widgets.attribution.score import columns_of, require_classes, require_r
 from wam_widgets.checks import finite_number, require_count
 from wam_widgets.transform import Coefficients, pull_back, reconstruct
 
-from .protocols import Order
-from .ranking import Importance
+from .protocols import Baseline, Order
+from .ranking import ALONE, Importance
 from .selection import coefficient_domain, rank, shuffled
-from .tracing import Probability, Scorer, Task
+from .tracing import Probability, Scorer, Task, probabilities
 
 #: How far a position's weight may move in a step of the optimiser: from kept to dropped in twenty.
 _RATE = 0.05
@@ -131,7 +131,7 @@ def minimal_signal(
     target: int | Sequence[int] | Tensor | None = None,
     at_least: float | None = None,
     order: Order = "magnitude",
-    baseline: float | Tensor | str | None = None,
+    baseline: Baseline = None,
     steps: int = 32,
     probability: Probability = "softmax",
     seed: int = 0,
@@ -268,7 +268,7 @@ def optimise_mask(
     target: int | Sequence[int] | Tensor | None = None,
     prices: Sequence[float] = (3.0, 10.0, 30.0, 100.0, 300.0),
     steps: int = 30,
-    baseline: float | Tensor | str | None = None,
+    baseline: Baseline = None,
     probability: Probability = "softmax",
     seed: int = 0,
     batch_size: int | Literal["auto"] = "auto",
@@ -289,7 +289,7 @@ def optimise_mask(
         As for `minimal_signal`.
     importance : Explanation, Coefficients or Tensor
         In which terms positions are kept, and where the weights begin: from 1 for the first position in the order of
-        magnitude down to 0 for the last.
+        magnitude down to 1 / n for the last of n.
     target : None, int, sequence of int or Tensor
         The class; None is the one that an explanation explains, else the predicted one.
     prices : sequence of float
@@ -442,7 +442,7 @@ class _Asked:
                 continue
             found.append(self._answer(output, rows[part]))
             done += len(inputs)
-            self._advance(len(inputs))
+            self.scorer.advance(len(inputs))
         return _Answer(*(torch.cat(each) for each in zip(*found, strict=True)))
 
     def optimise(
@@ -473,7 +473,7 @@ class _Asked:
                 weights.grad = price / weights.shape[1] - torch.where(falls_short, (pulled * parts).sum(1), 0)
                 adam.step()
                 weights.clamp_(0, 1)
-                self._advance(len(rows))
+                self.scorer.advance(len(rows))
             kept.append(weights.clone())
             answers.append(self.ask(rows, lambda part: kept[-1][part]))
         probability, holds = (torch.stack(each, dim=1) for each in zip(*answers, strict=True))
@@ -489,7 +489,7 @@ class _Asked:
         require_classes(self.target, columns.shape[1])
         own = columns.gather(1, self._column(rows, columns))
         most_probable = ((columns >= own).sum(1) == 1).cpu()  # a tie is no class
-        probability = self._probabilities(columns).gather(1, self._column(rows, columns))[:, 0].cpu()
+        probability = probabilities(columns, self.task.probability).gather(1, self._column(rows, columns))[:, 0].cpu()
         if not bool(torch.isfinite(probability).all() & torch.isfinite(columns).all()):
             raise ValueError(
                 f"The model must give finite outputs; that of a part of item {int(rows[0])}, or of one soon after, "
@@ -509,18 +509,8 @@ class _Asked:
             columns = columns.clamp(min=torch.finfo(columns.dtype).tiny).log()
         return columns.gather(1, self._column(rows, columns))[:, 0]
 
-    def _probabilities(self, columns: Tensor) -> Float[Tensor, "row column"]:
-        columns = columns.double()
-        if self.task.probability == "none":
-            return columns
-        return columns.softmax(1) if self.task.probability == "softmax" else columns.sigmoid()
-
     def _column(self, rows: Int[Tensor, " row"], columns: Tensor) -> Int[Tensor, "row 1"]:
         return self.target[rows, None].to(columns.device)
-
-    def _advance(self, count: int) -> None:
-        if not self.scorer.meter.advance(count):
-            raise KeyboardInterrupt("`progress` returned False.")
 
 
 def _task(
@@ -532,7 +522,7 @@ def _task(
             f"`target` must be a class, one per item, or None: only a class can be the most probable; got "
             f"{type(target).__name__}. Pass e.g. `target=3`."
         )
-    return Task.of(signal, {"": importance}, target, "wam", probability, seed, **overrides)
+    return Task.of(signal, {ALONE: importance}, target, "wam", probability, seed, **overrides)
 
 
 def _ranks(task: Task) -> Int[Tensor, "item position"]:

@@ -192,7 +192,9 @@ PROTOCOLS = {
     )
 }
 """Rules by name. Where one is another project's, it is that project's rule as documented: RISE (Petsiuk, Das, Saenko,
-BMVC 2018), Xplique 2.0, torch-cam 0.5, and the code published with Kasmi et al., ICML 2025."""
+BMVC 2018), Xplique 2.0, torch-cam 0.5, and the code published with Kasmi et al., ICML 2025. Two things are ours, to fit
+any model and size: zero is that of the model's inputs (RISE's is that of normalised pictures), and the blur is a
+Gaussian whose standard deviation is a twentieth of every axis (RISE's has a kernel of 11 x 11 pixels)."""
 
 
 def find_protocol(protocol: str | Protocol) -> Protocol:

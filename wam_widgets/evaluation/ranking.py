@@ -21,6 +21,9 @@ from .selection import SAMPLES, CoefficientDomain, Domain, coefficient_domain
 Importance = Explanation | Coefficients | Tensor
 """What units are ranked by; a tensor is a map of the signal's samples."""
 
+#: The name of an importance that is given by itself, as the argument `importance`, and not in a dict.
+ALONE = ""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ranking:
@@ -94,7 +97,7 @@ class Terms:
         """Return how a method ranks the units of this rule."""
         inner, importance = self._positions(name, given)
         if not importance.is_meta and not bool(torch.isfinite(importance).all()):
-            raise ValueError(f"`explanations[{name!r}]` must be finite; got NaN or inf. Look at the model's gradient.")
+            raise ValueError(f"{called(name)} must be finite; got NaN or inf. Look at the model's gradient.")
         if self._rule.unit == "position":
             return Ranking(inner, importance)
         domain = self._grouped.setdefault(inner, GroupedDomain(inner, self._labels(name, inner), self._rule.unit))
@@ -118,13 +121,13 @@ class Terms:
             return coefficient_domain(given), (flat.abs() if magnitude else flat).sum(1)
         if not isinstance(given, (torch.Tensor, np.ndarray)):
             raise TypeError(
-                f"`explanations[{name!r}]` must be an Explanation, Coefficients or a map of the samples; got "
+                f"{called(name)} must be an Explanation, Coefficients or a map of the samples; got "
                 f"{type(given).__name__}. Pass what `explain`, `pull_back` or `gradcam` returned."
             )
         values = torch.as_tensor(given)
         if tuple(values.shape) != (items, *size):
             raise ValueError(
-                f"`explanations[{name!r}]` must have the shape (item, *space) of the signal, {(items, *size)}; got "
+                f"{called(name)} must have the shape (item, *space) of the signal, {(items, *size)}; got "
                 f"{tuple(values.shape)}. Add up its channels, e.g. `map.sum(1)`."
             )
         if not in_pixels and (self._rule.domain == "wavelet" or self._rule.unit == "band"):
@@ -134,7 +137,7 @@ class Terms:
 
     def _no_coefficients(self, name: str) -> str:
         return (
-            f"`explanations[{name!r}]` is a map of the signal's samples, which has no order of coefficients, and "
+            f"{called(name)} is a map of the signal's samples, which has no order of coefficients, and "
             f"{self._rule.name!r} removes coefficients. If it is a gradient, carry it to them with `pull_back`, or see "
             f"an explanation in a wavelet, `explanation.view(wavelet='haar', level=3)`; else use "
             f"{'`unit=' + repr('position') + '`' if self._rule.unit == 'band' else '`domain=' + repr('pixel') + '`'}."
@@ -147,7 +150,7 @@ class Terms:
             same = given.signal.shape == self._signal.shape and torch.equal(given.signal.to(self._signal), self._signal)
         if not same:
             raise ValueError(
-                f"`explanations[{name!r}]` must be of `signal`, {len(self._signal)} item(s) of size "
+                f"{called(name)} must be of `signal`, {len(self._signal)} item(s) of size "
                 f"{tuple(self._signal.shape[2:])}; got one of {items} item(s) of size {given.size}, or of other "
                 f"values. Pass `explanation.signal`."
             )
@@ -162,6 +165,11 @@ class Terms:
         if len(sizes) < 2:
             raise ValueError(self._no_coefficients(name))
         return torch.arange(len(sizes), device=signal.device).repeat_interleave(sizes).expand(len(signal), -1)
+
+
+def called(name: str) -> str:
+    """Return the words for an importance in an error: its argument, and its name if it is one of several."""
+    return "`importance`" if name == ALONE else f"`explanations[{name!r}]`"
 
 
 def require_explanations(explanations: object) -> dict[str, Importance]:

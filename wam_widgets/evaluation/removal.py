@@ -10,7 +10,6 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
-from numpy.typing import NDArray
 from torch import Tensor
 
 from wam_widgets.attribution import Explanation
@@ -24,10 +23,8 @@ from wam_widgets.transform.geometry import spread
 from .protocols import Baseline, Protocol
 from .ranking import GroupedDomain, Importance, Terms, require_explanations, require_segments
 from .selection import CoefficientDomain, shuffled
+from .statistics import Values
 from .tracing import Scorer, Task
-
-Values = NDArray[np.float64]
-"""One number per item."""
 
 RULE = Protocol("removal", "What does the model say without some parts of a signal?", order="signed", quantity="logit")
 

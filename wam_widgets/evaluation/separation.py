@@ -15,21 +15,19 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from wam_widgets.attribution import Explanation
-from wam_widgets.checks import finite_number, require_one_of, whole_number
+from wam_widgets.checks import finite_number, optional_module, require_one_of, whole_number
 from wam_widgets.transform import Coefficients, LogMel
 
 from .mixtures import Mixture, energy, si_sdr_of
+from .ranking import Importance, require_explanations
 from .selection import SAMPLES, Domain, MelDomain, coefficient_domain, keep_energy, mel_domain, rank, shuffled
-from .statistics import RESAMPLES, Interval, cluster_interval
+from .statistics import RESAMPLES, Interval, Own, cluster_interval, joined_clusters
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Measure = Literal["corruption_left", "clean_kept", "si_sdr_improvement"]
 """What is measured of the kept signal."""
-
-Importance = Explanation | Coefficients | Tensor
-"""What positions are ranked by."""
 
 #: SI-SDR is limited to ± this many dB, so that its mean exists where nothing, or all, of the clean signal is kept.
 LIMIT = 60.0
@@ -109,7 +107,8 @@ class SeparationReport:
         ----------
         reports : sequence of SeparationReport
             Of the same methods, at the same fractions of energy. Each part should have a seed of its own, so that the
-            random order differs from part to part.
+            random order differs from part to part. A family may have items in several parts; where none were given
+            to `separation`, every item stays a family of its own.
 
         Returns
         -------
@@ -138,7 +137,7 @@ class SeparationReport:
                 for measure in first.measures
             },
             energy=np.concatenate([each.energy for each in given], axis=2),
-            families=tuple(family for each in given for family in each.families),
+            families=joined_clusters(each.families for each in given),
             corruption_share=np.concatenate([each.corruption_share for each in given]),
         )
 
@@ -229,11 +228,9 @@ class SeparationReport:
         ImportError
             If pandas is not installed.
         """
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise ImportError('A table needs pandas. Type `pip install "wam-widgets[evaluation]"`.') from error
-        return pd.DataFrame(self.rows())
+        pandas = optional_module("pandas", "A table", "evaluation")
+        frame: pd.DataFrame = pandas.DataFrame(self.rows())
+        return frame
 
     def _columns(self, method: str, kept: float) -> dict[str, float]:
         columns: dict[str, float] = {}
@@ -338,7 +335,7 @@ def separation(
     cluster_interval(range(len(names)), names, confidence=confidence, resamples=resamples, seed=start)
     mel = None if front_end is None else mel_domain(front_end, mixture.signal)
     ranked: dict[Domain, dict[str, Tensor]] = {}
-    for name, importance in _require_explanations(explanations).items():
+    for name, importance in require_explanations(explanations).items():
         domain, values = _placed(name, importance, mixture, mel)
         ranked.setdefault(domain, {})[name] = values
     controls = {_control_name(control.name, domain.name) for control in CONTROLS for domain in ranked}
@@ -477,15 +474,6 @@ def _find(name: str, importance: object, mixture: Mixture, mel: MelDomain | None
     )
 
 
-def _require_explanations(explanations: object) -> Mapping[str, object]:
-    if not isinstance(explanations, Mapping) or not explanations:
-        raise TypeError(
-            f"`explanations` must be a dict from names to explanations, with at least one; got {explanations!r}. Pass "
-            f"e.g. `{{'WAM': explain(model, mixture.signal)}}`."
-        )
-    return explanations
-
-
 def _require_fractions(kept: object) -> tuple[float, ...]:
     given = list(kept) if isinstance(kept, Sequence) else [kept]
     fractions = tuple(number for each in given if (number := finite_number(each)) is not None and 0 < number < 1)
@@ -505,7 +493,7 @@ def _require_families(families: Sequence[Any] | None, mixture: object) -> tuple[
     items = len(mixture.clean)
     given: Any = families
     given = given.tolist() if isinstance(given, torch.Tensor) else given  # tensors are equal to nothing
-    names = tuple(range(items)) if given is None else tuple(given)
+    names = tuple(map(Own, range(items))) if given is None else tuple(given)
     if len(names) != items:
         raise ValueError(
             f"`families` must name one family per item, {items}; got {len(names)}. Pass e.g. the recording that each "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +11,9 @@ import scipy.stats
 from numpy.typing import ArrayLike, NDArray
 
 from wam_widgets.checks import finite_number, whole_number
+
+Values = NDArray[np.float64]
+"""One number per item: what intervals and tests take."""
 
 #: Resamples of the clusters; the width of a 95 % interval then varies by about 1 % from seed to seed.
 RESAMPLES = 9999
@@ -38,6 +41,22 @@ class Interval(NamedTuple):
     mean: float
     low: float
     high: float
+
+
+class Own(int):
+    """The number of an item that is a cluster of its own."""
+
+
+def joined_clusters(parts: Iterable[Sequence[Hashable]]) -> tuple[Hashable, ...]:
+    """Return the clusters of the items of several reports; an item that is its own in its report is so among all.
+
+    Examples
+    --------
+    >>> joined_clusters([[Own(0), Own(1)], [Own(0)], ["dog"]])
+    (0, 1, 2, 'dog')
+    """
+    together = [cluster for part in parts for cluster in part]
+    return tuple(Own(number) if isinstance(cluster, Own) else cluster for number, cluster in enumerate(together))
 
 
 def require_confidence(confidence: object) -> float:

@@ -300,13 +300,14 @@ class Task:
                 found.append(torch.stack([scores, torch.stack(energies).to(scores)]))
                 done += found[-1].shape[2]
             table[..., 1:-1] = torch.cat(found, dim=2).unflatten(2, (len(rankings), -1)).cpu().numpy()
-        if not np.isfinite(table).all():
+        table = table[..., np.searchsorted(np.concatenate([[0], interior, [counts[-1]]]), counts)]
+        if not np.isfinite(table[0]).all():
             number, of, at = (int(index[0]) for index in np.nonzero(~np.isfinite(table[0])))
             raise ValueError(
                 f"The model must give finite scores; that of item {item} at step {at} of {kinds[number]} is "
                 f"{table[0, number, of, at]}. Look for divisions and logarithms of zero in the model."
             )
-        return table[..., np.searchsorted(np.concatenate([[0], interior, [counts[-1]]]), counts)]
+        return table
 
 
 class _Builder:
@@ -379,9 +380,19 @@ class Scorer:
                 continue
             found.append(self._measured(output, len(part), item).detach().double())
             done += len(part)
-        if not self.meter.advance(len(inputs)):
-            raise KeyboardInterrupt("`progress` returned False.")
+        self.advance(len(inputs))
         return torch.cat(found)
+
+    def advance(self, count: int) -> None:
+        """Note that `count` passes more are done.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            If whoever watches wants to stop.
+        """
+        if not self.meter.advance(count):
+            raise KeyboardInterrupt("`progress` returned False.")
 
     def _measured(self, output: Any, rows: int, item: int) -> Tensor:
         if not isinstance(self.target, torch.Tensor):
@@ -390,12 +401,19 @@ class Scorer:
         wanted = require_classes(self.target[item].to(columns.device).reshape(-1), columns.shape[1])
         if self.protocol.quantity == "logit":
             return columns[:, wanted[0]]
-        if self.probability != "none":
-            columns = columns.softmax(1) if self.probability == "softmax" else columns.sigmoid()
+        columns = probabilities(columns, self.probability)
         if self.protocol.quantity == "probability":
             return columns[:, wanted[0]]
         both = columns[:, wanted]
         return both[:, 0] / both.sum(1).clamp(min=torch.finfo(both.dtype).tiny)
+
+
+def probabilities(columns: Tensor, made_by: Probability) -> Tensor:
+    """Make probabilities of the output's columns, shape (row, column) both, in float64."""
+    columns = columns.double()
+    if made_by == "none":
+        return columns
+    return columns.softmax(1) if made_by == "softmax" else columns.sigmoid()
 
 
 def _overridden(rule: Protocol, overrides: Mapping[str, Any]) -> Protocol:

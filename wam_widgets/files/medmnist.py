@@ -61,8 +61,15 @@ def load_medmnist(path: str | Path, *, split: str = "test", most_voxels: int = M
 
     Examples
     --------
-    >>> signal, target = load_medmnist("adrenalmnist3d.npz")  # doctest: +SKIP
-    >>> wam.explain(model, signal[:8], target[:8].tolist())  # doctest: +SKIP
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> path = Path(tempfile.mkdtemp()) / "small.npz"
+    >>> volumes, classes = np.zeros((5, 28, 28, 28), np.uint8), np.zeros((5, 1), np.uint8)
+    >>> np.savez(path, test_images=volumes, test_labels=classes)
+    >>> signal, target = load_medmnist(path)
+    >>> tuple(signal.shape), tuple(target.shape)
+    ((5, 1, 28, 28, 28), (5,))
     """
     file = require_file(path)
     if split not in _SPLITS:

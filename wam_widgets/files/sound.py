@@ -81,8 +81,14 @@ def load_sound(
 
     Examples
     --------
-    >>> signal, grid = load_sound("blackbird.wav", sample_rate=16_000, mono=True)  # doctest: +SKIP
-    >>> explain(model, signal, grid=grid)  # doctest: +SKIP
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> path = Path(tempfile.mkdtemp()) / "tone.wav"
+    >>> tone = torch.sin(2 * torch.pi * 440 * torch.arange(44_100) / 44_100)
+    >>> _ = to_wav(0.5 * tone[None], path, 44_100)
+    >>> signal, grid = load_sound(path, sample_rate=16_000, mono=True)
+    >>> tuple(signal.shape), grid.sample_rate
+    ((1, 1, 16000), 16000.0)
     """
     file, what = require_file(path), repr(str(path))
     wanted = None if sample_rate is None else _require_rate(sample_rate)

@@ -88,8 +88,14 @@ def load_volume(
 
     Examples
     --------
-    >>> signal, grid = load_volume("scan.nii.gz")  # doctest: +SKIP
-    >>> wam.explain(model, signal, grid=grid)  # doctest: +SKIP
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> path = Path(tempfile.mkdtemp()) / "box.npy"
+    >>> np.save(path, np.zeros((4, 5, 6), np.float32))
+    >>> signal, grid = load_volume(path)
+    >>> tuple(signal.shape)
+    (1, 1, 4, 5, 6)
     """
     file = require_file(path)
     steps = None if spacing is None else _require_spacing(spacing)

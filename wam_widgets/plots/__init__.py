@@ -5,7 +5,7 @@ notebook displays and `figure.savefig("name.pdf")` writes. They are made without
 matplotlib changes, and they set their own colours and sizes, so that a style of yours changes the font at most.
 """
 
-from .bars import scale_contributions, scale_shares, significance
+from .bars import scale_contributions, scale_profiles, scale_shares, significance
 from .faithfulness import faithfulness_curves
 from .maps import heatmap, scale_maps
 from .minimal import minimal_signals
@@ -24,6 +24,7 @@ __all__ = [
     "plot",
     "scale_contributions",
     "scale_maps",
+    "scale_profiles",
     "scale_shares",
     "separation_bars",
     "separation_curves",

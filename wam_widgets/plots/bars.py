@@ -1,8 +1,8 @@
-"""Bars by scale: how much of something each scale holds."""
+"""Numbers by scale: how much of something each scale holds, as bars, or as dots where models are compared."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +12,9 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from wam_widgets.attribution import Explanation
+from wam_widgets.evaluation import ScaleProfile
 
-from .canvas import BLUE, INK, ORANGE, SIZE, TEXT, clean, head, new_figure, say, title
+from .canvas import BLUE, FAINT, INK, LOOKS, ORANGE, SIZE, TEXT, clean, foot, head, new_figure, say, title
 from .words import heading, number, percent, require_item, scale_words
 
 
@@ -236,6 +237,82 @@ def scale_contributions(explanation: Explanation, item: int = 0) -> Figure:
     """
     item = require_item(explanation, item)
     return _bars_figure(explanation, item, contribution_bars(explanation, item))
+
+
+def scale_profiles(profiles: Mapping[str, ScaleProfile]) -> Figure:
+    """Draw how models spread their importance over scales, beside each other.
+
+    Parameters
+    ----------
+    profiles : dict of str to ScaleProfile
+        By the model's name, from `scale_profile` by one method; one to six.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Dots are means over the items, with their intervals where there are groups enough. Intervals that overlap don't
+        say that models are alike: `profile.rows(minus=other)` compares them item by item.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For anything but profiles of the same scales.
+
+    Examples
+    --------
+    >>> import torch, wam_widgets as wam
+    >>> from wam_widgets.evaluation import Explainer, scale_profile
+    >>> pictures = torch.cat([digit.signal for digit in wam.samples.digits().values()])
+    >>> models = {"plain": wam.samples.digit_model(), "robust": wam.samples.robust_digit_model()}
+    >>> saliency = Explainer("saliency", level=2)
+    >>> profiles = {name: scale_profile(model, pictures, saliency, progress=False) for name, model in models.items()}
+    >>> [label.get_text() for label in scale_profiles(profiles).axes[0].get_yticklabels()]
+    ['approximation', 'detail 2', 'detail 1']
+    """
+    if not 1 <= len(profiles) <= len(LOOKS):
+        raise ValueError(f"`profiles` must be 1 to {len(LOOKS)}; got {len(profiles)}. Draw more in several figures.")
+    for name, profile in profiles.items():
+        if not isinstance(profile, ScaleProfile):
+            raise TypeError(
+                f"`profiles[{name!r}]` must be a ScaleProfile; got {type(profile).__name__}. Pass what `scale_profile` "
+                f"returned."
+            )
+    first = next(iter(profiles.values()))
+    if any((each.scales, each.method) != (first.scales, first.method) for each in profiles.values()):
+        raise ValueError(
+            f"`profiles` must be by one method, in the same scales; got {list(profiles.values())!r}. Call "
+            f"`scale_profile` with the same method for all models."
+        )
+    figure = new_figure(6.0, 1.6 + 0.3 * len(first.scales))
+    about = first.method
+    head(figure, f"Share of importance by scale: {about.method}, {about.wavelet}")
+    panel = figure.subplots()
+    draw_profiles(panel, profiles)
+    panel.legend(fontsize=SIZE - 2, frameon=False)
+    intervals = f"; lines: {number(100 * first.confidence)} % intervals" if first.enough_groups else ""
+    foot(figure, f"Dots: means over {len(first.items)} items{intervals}.")
+    return figure
+
+
+def draw_profiles(axes: Axes, profiles: Mapping[str, ScaleProfile], *, names: bool = True) -> None:
+    """Draw a row of dots per scale, coarse scales at the top."""
+    clean(axes, frame=False)
+    scales = next(iter(profiles.values())).scales
+    spread = 0.4 / len(profiles)
+    for place, ((name, profile), look) in enumerate(zip(profiles.items(), LOOKS, strict=False)):
+        rows = np.arange(len(scales)) + spread * (place - (len(profiles) - 1) / 2)
+        found = profile.rows()
+        axes.plot([row["share"] for row in found], rows, look.marker, color=look.colour, markersize=5, label=name)
+        for height, row in zip(rows, found, strict=True):
+            if row["low"] is not None:
+                axes.plot([row["low"], row["high"]], [height, height], color=look.colour, linewidth=1.5)
+    axes.set_ylim(len(scales) - 0.5, -0.5)
+    axes.set_yticks(range(len(scales)), list(scales) if names else [""] * len(scales), fontsize=SIZE - 1, **TEXT)
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlim(left=0)
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.xaxis.set_major_formatter(lambda share, _: percent(share))
+    axes.grid(visible=True, axis="x", color=FAINT, alpha=0.2, linewidth=0.6)
 
 
 def _bars_figure(explanation: Explanation, item: int, bars: Bars) -> Figure:

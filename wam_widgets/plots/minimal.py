@@ -45,6 +45,15 @@ def minimal_signals(found: Mapping[str, MinimalSignal], item: int = 0, *, grid: 
     ------
     TypeError, ValueError
         For anything but minimal signals of one size, for none or more than six, and for an item that they don't have.
+
+    Examples
+    --------
+    >>> import wam_widgets as wam
+    >>> model, three = wam.samples.digit_model(), wam.samples.digits()["three"].signal
+    >>> explanation = wam.explain(model, three, level=2, progress=False)
+    >>> figure = minimal_signals({"WAM": wam.evaluation.minimal_signal(model, three, explanation)})
+    >>> len(figure.axes) > 1
+    True
     """
     _require_found(found)
     first = next(iter(found.values()))

@@ -43,6 +43,14 @@ class Coefficients:
         How the signal was continued beyond its border.
     size : tuple of int
         Spatial size of the signal.
+
+    Examples
+    --------
+    >>> coefficients = decompose(torch.tensor([[[1.0, 3.0, 5.0, 5.0]]]), "haar", level=1)
+    >>> coefficients.approximation
+    tensor([[[2.8284, 7.0711]]])
+    >>> coefficients.scales, tuple(coefficients.details[0])
+    (('approximation', 'detail 1'), ('d',))
     """
 
     approximation: Tensor

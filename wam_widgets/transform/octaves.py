@@ -61,6 +61,11 @@ class Octave:
         Its nominal octave, in Hz; that of the approximation reaches down to 0.
     share : float
         How much of the energy of one of its synthesis atoms lies between them, from 0 to 1.
+
+    Examples
+    --------
+    >>> Octave(low=500.0, high=1000.0, share=0.8).high
+    1000.0
     """
 
     low: float

@@ -54,6 +54,11 @@ def show(
 
     Examples
     --------
+    >>> import wam_widgets as wam
+    >>> model, three = wam.samples.digit_model(), wam.samples.digits()["three"].signal
+    >>> show(wam.explain(model, three, level=2, progress=False), look="mosaic")
+    ImageExplorer of 3: mosaic, haar, level 2
+
     At the end of a cell::
 
         wam.show(explanation, model=model)

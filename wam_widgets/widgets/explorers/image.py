@@ -47,6 +47,13 @@ class ImageExplorer(Explorer, ImageView):
 
     Examples
     --------
+    >>> import wam_widgets as wam
+    >>> model, three = wam.samples.digit_model(), wam.samples.digits()["three"].signal
+    >>> explorer = ImageExplorer(wam.explain(model, three, level=2, progress=False), weights=[1, 1, 0])
+    >>> explorer.weights = [0, 0, 1]
+    >>> explorer
+    ImageExplorer of 3: heatmap, haar, level 2
+
     At the end of a cell::
 
         explorer = ImageExplorer(explanation, model=model)

@@ -75,6 +75,12 @@ def to_ipyvolume(
 
     Examples
     --------
+    >>> import wam_widgets as wam
+    >>> model, chair = wam.samples.furniture_model(), wam.samples.furniture()["armchair"]
+    >>> explanation = wam.explain(model, chair.signal, grid=chair.grid, samples=4, progress=False)
+    >>> type(to_ipyvolume(explanation, scale="detail 2")).__name__
+    'VBox'
+
     At the end of a cell::
 
         wam.to_ipyvolume(explanation, scale="detail 2", threshold=0.4)

@@ -77,6 +77,12 @@ class SpectrogramPlayer(Explorer, SpectrogramView):
 
     Examples
     --------
+    >>> import wam_widgets as wam
+    >>> model, man = wam.samples.audio_model(), wam.samples.audio()["man"]
+    >>> explanation = wam.explain(model, man.signal, grid=man.grid, level=3, samples=4, progress=False)
+    >>> player = SpectrogramPlayer(explanation, gains=[0, 1, 1, 1])
+    >>> player.heard = "kept"
+
     At the end of a cell::
 
         player = SpectrogramPlayer(explanation, model=model)

@@ -54,6 +54,12 @@ class VolumeViewer(Explorer, VolumeView):
 
     Examples
     --------
+    >>> import wam_widgets as wam
+    >>> model, chair = wam.samples.furniture_model(), wam.samples.furniture()["armchair"]
+    >>> explanation = wam.explain(model, chair.signal, grid=chair.grid, samples=4, progress=False)
+    >>> viewer = VolumeViewer(explanation, look="surface")
+    >>> viewer.rotation = [90, 10]
+
     At the end of a cell::
 
         viewer = VolumeViewer(explanation, model=model)

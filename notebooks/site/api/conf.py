@@ -1,0 +1,43 @@
+"""How Sphinx makes the reference: see `notebooks/site/reference.py`."""
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+from sphinx.application import Sphinx
+from sphinx.util.inspect import stringify_signature
+
+import wam_widgets
+
+project = "wam_widgets"
+author = copyright = "The wam_widgets developers"  # noqa: A001  # Sphinx's name
+release = wam_widgets.__version__
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc"]
+
+templates_path = [str(Path(__file__).parent)]  # else beside the texts, which are written anew
+autosummary_generate = True
+autosummary_ignore_module_all = False
+autodoc_typehints = "none"  # the docstrings say it, with shapes and units
+numpydoc_show_class_members = False
+
+html_theme = "furo"
+html_title = "wam_widgets"
+html_copy_source = False
+html_static_path = ["static"]
+html_css_files = ["wrapped.css"]
+html_show_sphinx = False
+pygments_style, pygments_dark_style = "a11y-high-contrast-light", "a11y-high-contrast-dark"
+html_theme_options = {"announcement": '<a href="../index.html">Lessons</a>'}
+
+
+def setup(app: Sphinx) -> None:
+    """Let a class be called as its constructor is, whatever its metaclass says."""
+
+    def signature(_: Sphinx, what: str, __: str, value: Any, *___: object) -> tuple[str, str] | None:
+        if what != "class" or type(value) is type:
+            return None
+        found = inspect.signature(value.__init__)
+        own = [each for each in found.parameters.values() if each.name != "self"]
+        return stringify_signature(found.replace(parameters=own), show_annotation=False), ""
+
+    app.connect("autodoc-process-signature", signature)
