@@ -291,7 +291,7 @@ checks.not_zero(found)
 # ## Recall
 #
 # 1. How can air be sensitive, and contribute nothing?
-#    <details><summary>Answer</summary>A new voxel there would change the score; what stays empty adds nothing.</details>
+#    <details><summary>Answer</summary>A new voxel there would change the score; what stays empty adds none.</details>
 # 2. The map gives the seat most. Why doesn't its cut cost most?
 #    <details><summary>Answer</summary>Other parts stand in for it.</details>
 # 3. When does keeping a part of the coefficients prove nothing?

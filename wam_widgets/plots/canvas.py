@@ -16,6 +16,7 @@ from matplotlib.colors import Colormap, ListedColormap, Normalize
 from matplotlib.figure import Figure, FigureBase
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 
 from .words import number, percent
@@ -114,9 +115,10 @@ def foot(figure: FigureBase, text: str) -> None:
 
 
 def _wrapped(figure: FigureBase, text: str, size: float) -> str:
-    """Break lines that are wider than the figure. (Matplotlib's own `wrap` keeps no room for the lines it adds.)"""
-    inches = figure.bbox.width / figure.figure.dpi
-    most = int(inches * 72 / (_CHARACTER * size))
+    """Break lines that are wider than the figure; matplotlib's own `wrap` keeps no room for the lines that it adds."""
+    box: Bbox = figure.bbox  # type: ignore[attr-defined]  # figures and their parts have both
+    points = box.width / figure.dpi * 72  # type: ignore[attr-defined]
+    most = int(points / (_CHARACTER * size))
     return "\n".join(textwrap.fill(line, most) for line in text.split("\n"))
 
 
