@@ -22,7 +22,7 @@ import wam_widgets as wam
 from tests.training import clips, voxels
 from wam_widgets.evaluation import FaithfulnessReport, Pairs, draw_pairs, mixed, side_by_side, standard_methods
 from wam_widgets.evaluation.faithfulness import DIRECTIONS, MEASURES
-from wam_widgets.plots.canvas import BLUE, FAINT, SIZE, TEXT, WIDTH, clean, foot, head, new_figure, png
+from wam_widgets.plots.canvas import BLUE, FAINT, INK, SIZE, TEXT, WIDTH, clean, foot, head, new_figure, png
 from wam_widgets.samples import (
     SoundNet,
     audio_model,
@@ -240,9 +240,10 @@ def drawn(reports: dict[tuple[str, str], FaithfulnessReport]) -> Figure:
             panel.plot(ends, [place, place], color=BLUE, linewidth=1.5, solid_capstyle="round")
             panel.plot(row["faithfulness_difference"], place, "o", color=BLUE, markersize=4)
         first = protocols.index(protocol) == 0
-        panel.set_yticks(range(len(found)), [row["method"] for row in reversed(found)] if first else [""] * len(found))
-        panel.tick_params(labelsize=SIZE - 2, colors=TEXT, length=0)
-        panel.set_title(f"{name}: {protocol}", fontsize=SIZE - 1, color=TEXT, loc="left")
+        labels = [row["method"] for row in reversed(found)] if first else [""] * len(found)
+        panel.set_yticks(range(len(found)), labels, fontsize=SIZE - 2, **TEXT)
+        panel.tick_params(labelsize=SIZE - 2, colors=INK, length=0)
+        panel.set_title(f"{name}: {protocol}", fontsize=SIZE - 1, loc="left", **TEXT)
     head(figure, "Faithfulness minus that of the better control")
     foot(figure, "Right of the line: better than any order that saw no model. Lines: 95 % intervals.")
     return figure
