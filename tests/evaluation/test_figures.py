@@ -18,7 +18,7 @@ def report(weight: float = 0.5) -> SeparationReport:
     mixture = wam.overlap(clean, other, weight)
     map_, signed = torch.rand(6, 400, generator=chance), wam.decompose(mixture.clean)
     explanations: dict[str, torch.Tensor | wam.Coefficients] = {"mine": map_, "$x^2$, haar, level 3": signed}
-    return wam.separation(mixture, explanations, kept=[0.5, 0.3], families=list("aabbcc"), resamples=99)
+    return wam.separation(mixture, explanations, kept=[0.5, 0.3], groups=list("aabbcc"), resamples=99)
 
 
 def test_every_method_is_drawn_at_its_mean_with_its_interval() -> None:

@@ -269,31 +269,29 @@ def test_the_same_call_gives_the_same_report_and_leaves_the_generators_alone() -
 
 def test_parts_that_are_joined_are_the_whole() -> None:
     mixture = mixed(6)
-    families = tuple("aabbcc")
-    whole = separate(mixture, families=families, kept=[0.5, 0.7])
+    groups = tuple("aabbcc")
+    whole = separate(mixture, groups=groups, kept=[0.5, 0.7])
     parts = [
-        separate(Mixture(mixture.clean[part], mixture.corruption[part]), families=families[part], kept=[0.5, 0.7])
+        separate(Mixture(mixture.clean[part], mixture.corruption[part]), groups=groups[part], kept=[0.5, 0.7])
         for part in (slice(0, 4), slice(3, 6))
     ]
-    parts[1] = separate(
-        Mixture(mixture.clean[2:], mixture.corruption[2:]), families=families[2:], kept=[0.5, 0.7], seed=2
-    )
+    parts[1] = separate(Mixture(mixture.clean[2:], mixture.corruption[2:]), groups=groups[2:], kept=[0.5, 0.7], seed=2)
     joined = SeparationReport.joined(parts)
-    assert joined.families == (*families[:4], *families[2:])
+    assert joined.groups == (*groups[:4], *groups[2:])
     for method in ("magnitude, samples", "oracle, samples"):
         expected = whole.values(method, kept=0.7)
         np.testing.assert_allclose(joined.values(method, kept=0.7), [*expected[:4], *expected[2:]])
     np.testing.assert_allclose(joined.corruption_share[:4], whole.corruption_share[:4])
 
 
-def test_items_without_families_are_families_of_their_own_in_the_whole_too() -> None:
+def test_items_without_groups_are_groups_of_their_own_in_the_whole_too() -> None:
     part = separate(mixed())
-    assert part.families == (0, 1, 2, 3)
-    assert SeparationReport.joined([part, part]).families == tuple(range(8))
+    assert part.groups == (0, 1, 2, 3)
+    assert SeparationReport.joined([part, part]).groups == tuple(range(8))
 
 
 def test_a_difference_is_paired() -> None:
-    report = separate(mixed(12), families=tuple("aaabbbcccddd"))
+    report = separate(mixed(12), groups=tuple("aaabbbcccddd"))
     difference = report.interval("oracle, samples", minus="random, samples")
     plain = report.values("oracle, samples") - report.values("random, samples")
     assert difference.mean == pytest.approx(plain.mean())
@@ -302,16 +300,16 @@ def test_a_difference_is_paired() -> None:
 
 
 def test_the_table_has_a_row_per_method_and_fraction() -> None:
-    report = separate(mixed(), families=list("aabb"), kept=[0.5, 0.25])
+    report = separate(mixed(), groups=list("aabb"), kept=[0.5, 0.25])
     table = report.to_dataframe()
     assert len(table) == 4 * 2
     row = table[(table.method == "oracle, samples") & (table.kept == 0.25)].iloc[0]
     found = report.interval("oracle, samples", "clean_kept", kept=0.25)
     assert (row.clean_kept, row.clean_kept_low, row.clean_kept_high) == found
-    assert (row.domain, row.control, row.pairs, row.families) == ("samples", "oracle", 4, 2)
+    assert (row.domain, row.control, row.pairs, row.groups) == ("samples", "oracle", 4, 2)
     assert (
         repr(report)
-        == "SeparationReport of 1 explanation and 3 controls, 4 pairs of 2 families, at 0.5, 0.25 of the energy"
+        == "SeparationReport of 1 explanation and 3 controls, 4 pairs of 2 groups, at 0.5, 0.25 of the energy"
     )
 
 
@@ -370,9 +368,9 @@ def behind(signal: Tensor) -> wam.Explanation:
         (lambda: separate(ANY, kept=1.0), ValueError, r"`kept` must be a fraction.*between 0 and 1.*got 1.0"),
         (lambda: separate(ANY, kept=[]), ValueError, r"`kept` must be a fraction"),
         (lambda: separate(ANY, kept=[0.5, 0.5]), ValueError, r"several different ones"),
-        (lambda: separate(ANY, families=["a", "a"]), ValueError, r"at least 2 families.*got 1. Add items of other"),
-        (lambda: separate(ANY, families=["a"]), ValueError, r"one family per item, 2; got 1"),
-        (lambda: separate(mixed(1)), ValueError, r"at least 2 families"),
+        (lambda: separate(ANY, groups=["a", "a"]), ValueError, r"at least 2 groups.*got 1. Add items of other"),
+        (lambda: separate(ANY, groups=["a"]), ValueError, r"one group per item, 2; got 1"),
+        (lambda: separate(mixed(1)), ValueError, r"at least 2 groups"),
         (lambda: separate(ANY, seed=-1), ValueError, r"`seed` must be a whole number from 0"),
         (lambda: separate(ANY, confidence=2), ValueError, r"`confidence` must be between 0 and 1"),
         (lambda: separate(ANY, front_end=torch.nn.Identity()), TypeError, r"`front_end` must be a LogMel.*Identity"),

@@ -175,7 +175,7 @@ def measure(model: SoundNet, mixture: Mixture, pairs: Pairs, kept: Sequence[floa
                 some,
                 explanations(model, some.signal, pairs.targets[part], SEED + start),
                 kept=kept,
-                families=pairs.families[part],
+                groups=pairs.families[part],
                 front_end=model.front_end,
                 seed=SEED + start,
                 resamples=RESAMPLES,
@@ -276,7 +276,7 @@ def table(condition: Condition) -> str:
         for line in [heads, *lines]
     ]
     about = (
-        f"{len(report.families)} pairs, {len(set(report.families))} families; {report.kept[0]:.0%} of the energy kept; "
+        f"{len(report.groups)} pairs, {len(set(report.groups))} families; {report.kept[0]:.0%} of the energy kept; "
         f"{report.confidence:.0%} intervals, studentised bootstrap over families, {report.resamples} resamples, seed "
         f"{report.seed}"
     )

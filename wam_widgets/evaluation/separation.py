@@ -66,8 +66,8 @@ class SeparationReport:
         "si_sdr_improvement" in dB.
     energy : float array, shape (method, kept, item)
         The energy that was in fact kept: the fraction, and at most one position more.
-    families : tuple
-        Per item, which family its clean signal belongs to.
+    groups : tuple
+        Per item, which group its clean signal belongs to.
     corruption_share : float array, shape (item,)
         The corruption's share of the energies of both parts in the mixture.
     seed : int
@@ -75,7 +75,7 @@ class SeparationReport:
     confidence : float
         Of the intervals.
     resamples : int
-        Of the families.
+        Of the groups.
 
     Examples
     --------
@@ -93,7 +93,7 @@ class SeparationReport:
     kept: tuple[float, ...]
     measures: dict[Measure, NDArray[np.float64]]
     energy: NDArray[np.float64]
-    families: tuple[Any, ...]
+    groups: tuple[Any, ...]
     corruption_share: NDArray[np.float64]
     seed: int
     confidence: float
@@ -107,8 +107,8 @@ class SeparationReport:
         ----------
         reports : sequence of SeparationReport
             Of the same methods, at the same fractions of energy. Each part should have a seed of its own, so that the
-            random order differs from part to part. A family may have items in several parts; where none were given
-            to `separation`, every item stays a family of its own.
+            random order differs from part to part. A group may have items in several parts; where none were given
+            to `separation`, every item stays a group of its own.
 
         Returns
         -------
@@ -137,14 +137,14 @@ class SeparationReport:
                 for measure in first.measures
             },
             energy=np.concatenate([each.energy for each in given], axis=2),
-            families=joined_clusters(each.families for each in given),
+            groups=joined_clusters(each.groups for each in given),
             corruption_share=np.concatenate([each.corruption_share for each in given]),
         )
 
     def interval(
         self, method: str, measure: Measure = "corruption_left", *, kept: float | None = None, minus: str | None = None
     ) -> Interval:
-        """Return the mean of a measure over the items, with its interval over the families.
+        """Return the mean of a measure over the items, with its interval over the groups.
 
         Parameters
         ----------
@@ -171,7 +171,7 @@ class SeparationReport:
         if minus is not None:
             values = values - self.values(minus, measure, kept=kept)
         return cluster_interval(
-            values, self.families, confidence=self.confidence, resamples=self.resamples, seed=self.seed
+            values, self.groups, confidence=self.confidence, resamples=self.resamples, seed=self.seed
         )
 
     def values(
@@ -202,7 +202,7 @@ class SeparationReport:
         Returns
         -------
         list of dict
-            "method", "domain", "control", "kept", "pairs", "families"; and for every measure its mean, the ends of its
+            "method", "domain", "control", "kept", "pairs", "groups"; and for every measure its mean, the ends of its
             interval ("…_low", "…_high"), and the same of the paired difference from the random order in the same domain
             ("…_minus_random").
         """
@@ -212,8 +212,8 @@ class SeparationReport:
                 "domain": domain,
                 "control": control or "",
                 "kept": fraction,
-                "pairs": len(self.families),
-                "families": len(set(self.families)),
+                "pairs": len(self.groups),
+                "groups": len(set(self.groups)),
                 **self._columns(method, fraction),
             }
             for fraction in (self.kept if kept is None else (kept,))
@@ -244,8 +244,8 @@ class SeparationReport:
         explained = self.controls.count(None)
         return (
             f"SeparationReport of {explained} {'explanation' if explained == 1 else 'explanations'} and "
-            f"{len(self.methods) - explained} controls, {len(self.families)} pairs of {len(set(self.families))} "
-            f"families, at {', '.join(f'{fraction:g}' for fraction in self.kept)} of the energy"
+            f"{len(self.methods) - explained} controls, {len(self.groups)} pairs of {len(set(self.groups))} "
+            f"groups, at {', '.join(f'{fraction:g}' for fraction in self.kept)} of the energy"
         )
 
 
@@ -254,7 +254,7 @@ def separation(
     explanations: Mapping[str, Importance],
     *,
     kept: float | Sequence[float] = 0.5,
-    families: Sequence[Any] | None = None,
+    groups: Sequence[Any] | None = None,
     front_end: LogMel | None = None,
     seed: int = 0,
     confidence: float = 0.95,
@@ -280,9 +280,9 @@ def separation(
         its value too: of the samples, shape (item, \*space), or of the mel spectrogram, shape (item, mel, frame).
     kept : float or sequence of float
         Energy of the kept signal as a fraction of the mixture's, between 0 and 1.
-    families : sequence, optional
-        Per item, the family of its clean signal's recording: families are what the bootstrap draws. By default every
-        item is its own.
+    groups : sequence, optional
+        Per item, such as the family of its clean signal's recording: groups are what the bootstrap draws. By default
+        every item is its own.
     front_end : LogMel, optional
         What made the mel spectrograms; needed if there are maps of any. Bins of the Fourier transform are masked
         through its filters, with the mixture's phase.
@@ -303,13 +303,13 @@ def separation(
     ------
     TypeError, ValueError
         If an explanation is of another signal or shape, is not finite, or needs a front end that isn't given; if there
-        are fewer than 2 families; for other options that can't be right. No model is called.
+        are fewer than 2 groups; for other options that can't be right. No model is called.
 
     Notes
     -----
     At half of the energy no selection can have a large SI-SDR when the mixture is mostly clean: compare it with the
-    controls, not with zero. It is limited to ± 60 dB. Intervals speak of other families of clean signals; that the
-    added ones come in families too is not in them.
+    controls, not with zero. It is limited to ± 60 dB. Intervals speak of other groups of clean signals; that the
+    added ones come in groups too is not in them.
 
     References
     ----------
@@ -327,7 +327,7 @@ def separation(
     ('WAM', 'random, haar, level 3', 'magnitude, haar, level 3', 'oracle, haar, level 3')
     """
     fractions = _require_fractions(kept)
-    names = _require_families(families, mixture)
+    names = _require_groups(groups, mixture)
     start = whole_number(seed)
     if start is None or start < 0:
         raise ValueError(f"`seed` must be a whole number from 0; got {seed!r}. Pass e.g. `seed=0`.")
@@ -348,7 +348,7 @@ def _measure(
     mixture: Mixture,
     ranked: dict[Domain, dict[str, Tensor]],
     fractions: tuple[float, ...],
-    families: tuple[Any, ...],
+    groups: tuple[Any, ...],
     seed: int,
     confidence: float,
     resamples: int,
@@ -389,7 +389,7 @@ def _measure(
         kept=fractions,
         measures=dict(zip(get_args(Measure), table[:3], strict=True)),
         energy=table[3],
-        families=families,
+        groups=groups,
         corruption_share=(corruption_energy / (clean_energy + corruption_energy)).cpu().numpy(),
         seed=seed,
         confidence=confidence,
@@ -485,23 +485,23 @@ def _require_fractions(kept: object) -> tuple[float, ...]:
     return fractions
 
 
-def _require_families(families: Sequence[Any] | None, mixture: object) -> tuple[Any, ...]:
+def _require_groups(groups: Sequence[Any] | None, mixture: object) -> tuple[Any, ...]:
     if not isinstance(mixture, Mixture):
         raise TypeError(
             f"`mixture` must be a Mixture; got {type(mixture).__name__}. Pass what `overlap` or `add_noise` returned."
         )
     items = len(mixture.clean)
-    given: Any = families
+    given: Any = groups
     given = given.tolist() if isinstance(given, torch.Tensor) else given  # tensors are equal to nothing
     names = tuple(map(Own, range(items))) if given is None else tuple(given)
     if len(names) != items:
         raise ValueError(
-            f"`families` must name one family per item, {items}; got {len(names)}. Pass e.g. the recording that each "
+            f"`groups` must name one group per item, {items}; got {len(names)}. Pass e.g. the recording that each "
             f"clean signal was cut from."
         )
     if len(set(names)) < 2:
         raise ValueError(
-            f"`families` must name at least 2 families, as intervals measure how they differ; got {len(set(names))}. "
+            f"`groups` must name at least 2 groups, as intervals measure how they differ; got {len(set(names))}. "
             f"Add items of other recordings."
         )
     return names

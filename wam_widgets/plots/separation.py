@@ -300,13 +300,13 @@ def _curves(reports: object) -> list[tuple[float, SeparationReport, float]]:
 
 
 def _heading(report: SeparationReport, about: str, kept: float | None) -> str:
-    pairs = f"{len(report.families)} pairs of {len(set(report.families))} families"
+    pairs = f"{len(report.groups)} pairs of {len(set(report.groups))} groups"
     at = "" if kept is None else f", {percent(kept)} of the mixture's energy kept"
     return "\n".join([*(plain(line) for line in about.splitlines()), pairs + at])
 
 
 def _about_intervals(report: SeparationReport) -> str:
-    return f"Lines are {number(100 * report.confidence)} % intervals, by bootstrap over families."
+    return f"Lines are {number(100 * report.confidence)} % intervals, by bootstrap over groups."
 
 
 def _scale(panel: Axes, axis: str, measure: Measure, *, signed: bool = False) -> None:
