@@ -79,7 +79,7 @@ train-audio: setup ## train the sample models of sound anew, from tests/data
 train-volumes: setup ## train the sample models of volumes anew, from tests/data
 	@$(BIN)/python -m tests.training.volumes
 
-train-digits: setup ## train the sample models of pictures of digits anew, from tests/data: one of them against attacks
+train-digits: setup ## train the sample models of pictures of digits anew, from tests/data: plainly, against attacks, by heart
 	@$(BIN)/python -m tests.training.digits
 
 sound-experiments: setup ## overlap and noise: what explanations of sound keep of either part (bench/sound.csv)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import Tensor
 
 import wam_widgets as wam
 from wam_widgets.evaluation import Explainer, cluster_interval, scale_profile
+from wam_widgets.plots import scale_profiles
 
 SALIENCY = Explainer("saliency", level=2)
 
@@ -68,8 +70,26 @@ def test_two_models_are_compared_item_by_item() -> None:
     difference = fine.interval("detail 1", minus=coarse)
     assert difference.mean == pytest.approx(1)
     assert fine.rows(minus=coarse)[2]["items"] == 12
+    assert fine.to_dataframe(minus=coarse)["share"].tolist() == pytest.approx([-1, 0, 1])
     with pytest.raises(ValueError, match="same data set, groups and method"):
         fine.interval("detail 1", minus=profile(looks_at("detail 1"), data, Explainer("saliency", level=1)))
+
+
+def test_a_difference_is_tested_by_flipping_signs_and_corrected_for_the_number_of_scales() -> None:
+    fine = profile(looks_at("detail 1"))
+    differences = np.array([[0.1, 0.1 * (-1) ** item, 0.2] for item in range(12)])
+    other = dataclasses.replace(fine, shares=fine.shares - differences)
+    # Of the 2¹² ways to flip 12 differences of one sign, two are as far from zero; those of both signs sum to zero.
+    assert fine.test("detail 1", minus=other) == pytest.approx(2 / 2**12)
+    p = [row["p"] for row in fine.rows(minus=other)]
+    assert p == pytest.approx([3 * 2 / 2**12, 1, 3 * 2 / 2**12])
+    assert "p" not in fine.rows()[0]
+
+
+def test_profiles_by_different_methods_are_not_compared() -> None:
+    noisy = Explainer("smoothgrad", level=2, options={"samples": 8})
+    with pytest.raises(ValueError, match=r"by the same method; got ScaleProfile.*smoothgrad"):
+        profile(looks_at("detail 1")).interval("detail 1", minus=profile(looks_at("detail 1"), method=noisy))
 
 
 def test_few_groups_have_no_interval() -> None:
@@ -78,6 +98,33 @@ def test_few_groups_have_no_interval() -> None:
     assert "Fewer than 10 groups: no intervals." in str(found)
     with pytest.raises(ValueError, match=r"at least 10 groups.*got 4"):
         found.interval("detail 1")
+    with pytest.raises(ValueError, match=r"at least 10 groups.*got 4"):
+        found.test("detail 1", minus=found)
+    assert [row["p"] for row in found.rows(minus=found)] == [None] * 3
+
+
+def test_profiles_are_drawn_at_their_means_with_their_intervals() -> None:
+    models = {"coarse": profile(looks_at("approximation")), "fine": profile(looks_at("detail 1"))}
+    (axes,) = scale_profiles(models).axes
+    dots = {line.get_label(): np.asarray(line.get_xdata()) for line in axes.lines if line.get_marker() != "None"}
+    for name, found in models.items():
+        assert dots[name] == pytest.approx([row["share"] for row in found.rows()])
+    lines = [line for line in axes.lines if line.get_marker() == "None"]
+    expected = [[row["low"], row["high"]] for found in models.values() for row in found.rows()]
+    np.testing.assert_allclose([np.asarray(line.get_xdata()) for line in lines], expected)
+    few = scale_profiles({"few": profile(looks_at("detail 1"), signals(4))})
+    assert [line.get_marker() for line in few.axes[0].lines] == ["o"], "no intervals"
+
+
+@pytest.mark.usefixtures("as_a_user")
+def test_what_cannot_be_drawn_beside_each_other_is_refused() -> None:
+    found = profile(looks_at("detail 1"))
+    with pytest.raises(ValueError, match="must be 1 to 6; got 0"):
+        scale_profiles({})
+    with pytest.raises(TypeError, match=r"`profiles\['a'\]` must be a ScaleProfile; got int"):
+        scale_profiles({"a": 3})  # type: ignore[dict-item]
+    with pytest.raises(ValueError, match="must be by one method, in the same scales"):
+        scale_profiles({"a": found, "b": profile(looks_at("detail 1"), method=Explainer("saliency", level=1))})
 
 
 def test_a_model_for_which_everything_fails_is_told() -> None:

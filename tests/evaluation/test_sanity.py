@@ -1,5 +1,6 @@
 """What a randomised model must change, and what it can't."""
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,8 @@ import torch
 
 import wam_widgets as wam
 from wam_widgets.evaluation.sanity import SanityReport, sanity_check
-from wam_widgets.samples import volume_model, volumes
+from wam_widgets.samples import digit_model, shuffled_digit_model, volume_model, volumes
+from wam_widgets.samples import digits as pictures
 
 Maps = Any
 
@@ -65,6 +67,61 @@ def test_similarity_is_spearmans_scale_by_scale(report: SanityReport, digits: to
     assert report.similarity["Saliency"].shape == (4, 4, 3)
 
 
+def test_a_model_that_learnt_shuffled_labels_by_heart_tells_gradients_from_edges() -> None:
+    signal = torch.cat([picture.signal for picture in pictures().values()])
+    methods = {"Saliency": saliency, "Integrated Gradients": path(25), "magnitude": magnitude, "edges": edges}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Integrated Gradients with", RuntimeWarning)
+        found = sanity_check(
+            digit_model(), signal, methods, against={"shuffled labels": shuffled_digit_model()}, progress=False
+        )
+    assert set(found.failing) >= {"magnitude", "edges"}
+    assert found.means("magnitude") == pytest.approx(1)
+    assert "Saliency" not in found.failing
+    assert found.last == "shuffled labels"
+
+
+def path(samples: int) -> Maps:
+    return lambda model, signal, target: wam.explain(
+        model,
+        signal,
+        target,
+        method="integrated_gradients",
+        wavelet="haar",
+        level=2,
+        rule="midpoint",
+        samples=samples,
+        progress=False,
+    )
+
+
+def test_integrated_gradients_of_too_few_points_are_incomplete_and_other_methods_promise_no_sum() -> None:
+    signal = torch.cat([picture.signal for picture in list(pictures().values())[:3]])
+    methods = {"one point": path(1), "many points": path(400), "Saliency": saliency}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Integrated Gradients with", RuntimeWarning)
+        found = sanity_check(digit_model(), signal, methods, target=[0, 1, 2], stages=1, progress=False)
+    assert found.incomplete == ("one point",)
+    assert set(found.completeness) == {"one point", "many points"}
+    # The midpoint alone: gradient there times ink, against the score's own difference from paper.
+    half = (signal / 2).requires_grad_()
+    score = digit_model()(half)[range(3), range(3)]
+    (gradient,) = torch.autograd.grad(score.sum(), half)
+    ends = [digit_model()(each)[range(3), range(3)] for each in (signal, 0 * signal)]
+    difference = (ends[0] - ends[1]).double()
+    missed = ((gradient * signal).sum((1, 2, 3)).double() - difference) / difference.abs()
+    np.testing.assert_allclose(found.completeness["one point"], missed.detach().numpy(), rtol=1e-3)
+    rows = {row["method"]: row for row in found.rows()}
+    assert rows["one point"]["gap"] == pytest.approx(missed.abs().max().item(), rel=1e-3)
+    assert (rows["one point"]["incomplete"], rows["many points"]["incomplete"]) == (True, False)
+    assert rows["Saliency"]["gap"] is rows["Saliency"]["incomplete"] is None
+    said = str(found).splitlines()
+    assert sum(line.startswith("Saliency") for line in said) == 1
+    assert said[-2].startswith("one point")
+    assert said[-2].endswith("INCOMPLETE: take more samples")
+    assert said[-1].endswith("  complete")
+
+
 def test_cascading_keeps_what_was_shuffled_and_independent_does_not(digits: torch.Tensor) -> None:
     model = volume_model()
     seen: list[dict[str, torch.Tensor]] = []
@@ -103,6 +160,8 @@ def test_a_constant_map_has_no_similarity_and_fails(digits: torch.Tensor) -> Non
     )
     assert np.isnan(found.means("flat")).all()
     assert found.failing == ("flat",)
+    assert "flat  +nan  FAILS: its map is the same everywhere" in str(found)
+    assert "missed" not in str(found), "no method promises a sum"
 
 
 @pytest.mark.usefixtures("as_a_user")
@@ -112,6 +171,9 @@ def test_a_constant_map_has_no_similarity_and_fails(digits: torch.Tensor) -> Non
         ({"methods": {}}, "`methods` must be a dict of name and callable"),
         ({"methods": {"bad": lambda *_: 3}}, r"`methods\['bad'\]` must return an Explanation, Coefficients or a map"),
         ({"randomisation": "casading"}, "`randomisation` must be one of .* Did you mean 'cascading'"),
+        ({"limit": "half"}, "`limit` must be a number above 0; got 'half'. Pass e.g. `limit=0.5`"),
+        ({"tolerance": 0}, "`tolerance` must be a number above 0; got 0. Pass e.g. `tolerance=0.05`"),
+        ({"against": {}}, "`against` must be a dict of name and model, at least one; got {}"),
         ({"stages": 0}, "`stages` must be a whole number of at least 1; got 0"),
         ({"model": torch.nn.Flatten()}, "`model` must be a torch.nn.Module with weights that can be shuffled"),
     ],

@@ -7,12 +7,23 @@ import torch
 from torch import Tensor
 
 from tests.training.common import Judgement, judge
-from tests.training.digits import RADII, STEPS, attacked, read
+from tests.training.digits import RADII, STEPS, attacked, read, shuffled
 from tests.training.voxels import Voxels, fingerprint
-from wam_widgets.samples import DigitNet, digit_model, digits, front_view, record, robust_digit_model, volumes
+from wam_widgets.samples import (
+    DigitNet,
+    digit_model,
+    digits,
+    front_view,
+    record,
+    robust_digit_model,
+    shuffled_digit_model,
+    volumes,
+)
 
 MODELS: dict[str, Callable[[], DigitNet]] = {"digit_model": digit_model, "robust_digit_model": robust_digit_model}
-every_model = pytest.mark.parametrize("load", MODELS.values(), ids=MODELS)
+every_model = pytest.mark.parametrize(
+    "load", [*MODELS.values(), shuffled_digit_model], ids=[*MODELS, "shuffled_digit_model"]
+)
 
 
 @pytest.fixture(scope="module", params=list(MODELS))
@@ -122,6 +133,30 @@ def test_training_against_attacks_is_what_the_two_differ_by() -> None:
         assert after["attacked"]["0.15"] > before["attacked"]["0.15"] + 0.5
 
 
+def test_shuffled_labels_are_known_by_heart_and_help_no_more_than_chance(held_out: Voxels) -> None:
+    model, on_record = shuffled_digit_model(), record("shuffled_digit_model")
+    training = read("digits", "train")
+    by_heart, true = judge(model, shuffled(training)), judge(model, training)
+    assert by_heart.accuracy == on_record["runs"][0]["train"]["accuracy"] == 1
+    # The share of labels that the random order left as they were.
+    assert true.accuracy == float((shuffled(training).targets == training.targets).double().mean()) < 0.13
+    assert judge(model, held_out).accuracy == pytest.approx(on_record["runs"][0]["test"]["accuracy"], abs=1.5e-3)
+    assert on_record["recipe"]["shuffled"]
+    for run in on_record["runs"]:
+        assert run["train"]["accuracy"] > 0.99
+        assert 0.07 < run["test"]["accuracy"] < 0.13, "three standard errors about a tenth"
+        assert "attacked" not in run
+
+
+def test_shuffling_keeps_pictures_and_how_many_there_are_of_each_label() -> None:
+    training = read("digits", "train")
+    found, again = shuffled(training), shuffled(training)
+    assert found.signals is training.signals
+    assert found.targets.equal(again.targets)
+    assert found.targets.bincount().equal(training.targets.bincount())
+    assert not found.targets.equal(training.targets)
+
+
 def test_labels_and_size_are_those_of_the_data(name: str, model: DigitNet, held_out: Voxels) -> None:
     assert model.labels == held_out.labels
     assert held_out.signals.shape[1:] == (1, *[record(name)["size"]] * 2)
@@ -172,8 +207,8 @@ def test_a_call_returns_a_model_of_its_own(load: Callable[[], DigitNet]) -> None
 
 
 def test_weights_are_small() -> None:
-    for name in MODELS:
-        assert len(files("wam_widgets.samples").joinpath("data", f"{name}.safetensors").read_bytes()) < 300_000
+    for name, most in (*((name, 300_000) for name in MODELS), ("shuffled_digit_model", 200_000)):
+        assert len(files("wam_widgets.samples").joinpath("data", f"{name}.safetensors").read_bytes()) < most
 
 
 @pytest.mark.usefixtures("as_a_user")

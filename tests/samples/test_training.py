@@ -1,5 +1,6 @@
 """That the sample models can be trained anew: a few steps on made-up signals, and the pieces of it."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -244,3 +245,33 @@ def test_the_command_writes_accuracies_without_and_with_attacks(
     for run in about["runs"]:
         assert set(run) == {"seed", "train", "test", "attacked"}
         assert set(run["attacked"]) == {str(radius) for radius in of_digits.RADII}
+
+
+def test_the_command_writes_what_was_learnt_by_heart_in_half_precision(
+    balls_and_bars: Voxels, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(voxels, "read", lambda collection, split: balls_and_bars)
+    recipe = dataclasses.replace(of_digits.BY_HEART, epochs=1, batch=16)
+    plan = Plan("shuffled_digit_model", "digits", recipe, (3,), "made up")
+    seen: list[torch.Tensor] = []
+    train = of_digits.train
+
+    def watched(items: Voxels, seed: int, recipe: of_digits.Recipe) -> DigitNet:
+        seen.append(items.targets)
+        return train(items, seed, recipe)
+
+    monkeypatch.setattr(of_digits, "train", watched)
+    (run,) = (of_digits.run(plan, seed) for seed in plan.seeds)
+    of_digits.write(plan, [run], tmp_path)
+    assert seen[0].equal(of_digits.shuffled(balls_and_bars).targets), "what it is trained on"
+    weights = safetensors.torch.load_file(tmp_path / "shuffled_digit_model.safetensors")
+    assert {each.dtype for each in weights.values()} == {torch.float16, torch.int64}
+    model = DigitNet(balls_and_bars.labels).eval()
+    model.network.load_state_dict(weights, strict=True)
+    assert run.figures["test"]["accuracy"] == round(judge(model, pictures_of(balls_and_bars)).accuracy, 3)
+    assert run.figures["train"]["accuracy"] == round(
+        judge(model, of_digits.shuffled(pictures_of(balls_and_bars))).accuracy, 3
+    )
+    about = json.loads((tmp_path / "shuffled_digit_model.json").read_text("utf-8"))
+    assert "attack" not in about
+    assert about["train_is"].startswith("all labels in random order")

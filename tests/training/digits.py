@@ -7,6 +7,7 @@ test part is looked at once per run, after the last epoch, for the figures that 
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import safetensors.torch
 import torch
@@ -22,9 +23,12 @@ from .common import Plan, Run, Split, fit, judge, measured, run_plans
 from .volumes import augmented
 from .voxels import Voxels, archive, fingerprint
 
-#: Radii at which every model is attacked in the end, and in how many steps.
+#: Radii at which every model that learnt something is attacked in the end, and in how many steps.
 RADII = (0.05, 0.1, 0.15)
 STEPS = 20
+
+#: Of the one random order in which labels are shuffled.
+ORDER = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,10 +43,20 @@ class Recipe(volumes.Recipe):
     steps: int = 5
     """In so many steps."""
 
+    shuffled: bool = False
+    """Whether the training part's labels are in random order: there is nothing to learn but every picture by itself."""
+
+    half: bool = False
+    """Whether weights are rounded to half precision, for a file of half the size."""
+
+
+#: No more changes than it takes to know every picture by heart.
+BY_HEART = Recipe(decay=0.0, smoothing=0.0, turn=(0.0, 0.0, 0.0), zoom=0.0, shift=0.0, shuffled=True, half=True)
 
 PLANS = (
     Plan("digit_model", "digits", Recipe(), (0, 1, 2), "other drawn digits"),
     Plan("robust_digit_model", "digits", Recipe(radius=0.15), (0, 1, 2), "other drawn digits"),
+    Plan("shuffled_digit_model", "digits", BY_HEART, (0, 1, 2), "other drawn digits, with their own labels"),
 )
 
 
@@ -58,16 +72,28 @@ def read(collection: str, split: Split) -> Voxels:
 
 
 def run(plan: Plan[Recipe], seed: int) -> Run:
-    """Train once, and judge without and with attacks."""
-    done = measured(
-        lambda pictures: train(voxels.read(plan.collection, "train"), seed, plan.recipe),
-        lambda split: read(plan.collection, split),
-        seed,
-    )
-    held_out = read(plan.collection, "test")
+    """Train once, and judge without and, if it learnt something, with attacks."""
+
+    def given(split: Split) -> Voxels:
+        pictures = read(plan.collection, split)
+        return shuffled(pictures) if plan.recipe.shuffled and split == "train" else pictures
+
+    volumes_ = voxels.read(plan.collection, "train")
+    done = measured(lambda pictures: train(volumes_._replace(targets=pictures.targets), seed, plan.recipe), given, seed)
+    held_out = given("test")
     model = DigitNet(held_out.labels).eval()
     model.network.load_state_dict(safetensors.torch.load(done.weights))
-    return done._replace(figures=done.figures | {"attacked": robustness(model, held_out)})
+    if not plan.recipe.shuffled:
+        done = done._replace(figures=done.figures | {"attacked": robustness(model, held_out)})
+    if plan.recipe.half:
+        done = done._replace(weights=safetensors.torch.save(model.network.half().state_dict()))
+    return done
+
+
+def shuffled(pictures: Voxels) -> Voxels:
+    """Return the same with the labels in random order, always the same one; how many there are of each stays."""
+    order = torch.randperm(len(pictures.targets), generator=torch.Generator().manual_seed(ORDER))
+    return pictures._replace(targets=pictures.targets[order])
 
 
 def robustness(model: DigitNet, pictures: Voxels) -> dict[str, float]:
@@ -94,7 +120,8 @@ def train(digits: Voxels, seed: int, recipe: Recipe) -> DigitNet:
         found: Tensor = model(pictures)
         return found
 
-    return fit(lambda: DigitNet(digits.labels), digits, seed, recipe, logits)
+    model = fit(lambda: DigitNet(digits.labels), digits, seed, recipe, logits)
+    return model.half().float() if recipe.half else model
 
 
 def attacked(
@@ -133,17 +160,20 @@ def write(plan: Plan[Recipe], runs: list[Run], folder: Path) -> None:
         "parameters": sum(tensor.numel() for tensor in DigitNet(training.labels).parameters()),
         "trained_by": f"python -m tests.training.digits --only {plan.model}",
     }
-    data = {
+    data: dict[str, Any] = {
         "data": archive(plan.collection).name,
         "data_sha256": fingerprint(plan.collection),
         "recipe": dataclasses.asdict(plan.recipe),
         "digits": {"train": len(training.targets), "test": len(held_out.targets)},
-        "attack": f"projected gradient descent in {STEPS} steps, on every pixel by up to the radius",
-        "mean_attacked_accuracy": {
+    }
+    if plan.recipe.shuffled:
+        data["train_is"] = "all labels in random order: 1 is each picture known by heart"
+    else:
+        data["attack"] = f"projected gradient descent in {STEPS} steps, on every pixel by up to the radius"
+        data["mean_attacked_accuracy"] = {
             str(radius): round(sum(each.figures["attacked"][str(radius)] for each in runs) / len(runs), 3)
             for radius in RADII
-        },
-    }
+        }
     common.write(plan, runs, folder, model, data)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Hashable
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -30,7 +31,15 @@ from .running import (
     require_run_seed,
     seeded,
 )
-from .statistics import FEWEST_CLUSTERS, Interval, cluster_interval, require_confidence
+from .statistics import (
+    FEWEST_CLUSTERS,
+    Interval,
+    cluster_interval,
+    enough_clusters,
+    holm,
+    paired_test,
+    require_confidence,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,6 +78,11 @@ class ScaleProfile:
     seed: int
     confidence: float
 
+    @property
+    def enough_groups(self) -> bool:
+        """Whether there are groups enough for intervals and tests."""
+        return enough_clusters(self.groups)
+
     def interval(self, scale: str, *, minus: ScaleProfile | None = None) -> Interval:
         """Return the mean share of a scale over the items, with its interval over the groups.
 
@@ -88,26 +102,46 @@ class ScaleProfile:
         Raises
         ------
         ValueError
-            If there is no such scale, there are fewer than 10 groups, or the other profile is of other items or scales.
+            If there is no such scale, there are fewer than 10 groups, or the other profile is of other items or another
+            method.
         """
         values, groups = self._paired(scale, minus)
-        if len(set(groups)) < FEWEST_CLUSTERS:
-            raise ValueError(
-                f"An interval needs at least {FEWEST_CLUSTERS} groups, as fewer make it too sure of itself; got "
-                f"{len(set(groups))}. Look at the items, `profile.shares`, or add items."
-            )
+        _require_groups(groups)
         return cluster_interval(values, groups, confidence=self.confidence, seed=self.seed)
+
+    def test(self, scale: str, *, minus: ScaleProfile) -> float:
+        """Return how often chance alone gives as large a difference from another model's share, a p-value.
+
+        Parameters
+        ----------
+        scale, minus
+            As for `interval`.
+
+        Returns
+        -------
+        float
+            See `paired_test`. Correct several with `holm`, as `rows` does.
+
+        Raises
+        ------
+        ValueError
+            As `interval`.
+        """
+        values, groups = self._paired(scale, minus)
+        _require_groups(groups)
+        return paired_test(values, groups, seed=self.seed)
 
     def rows(self, *, minus: ScaleProfile | None = None) -> list[dict[str, Any]]:
         """Return the table, one dict per scale: "scale", "share", "low", "high", "items", "groups".
 
-        With `minus`, of the differences from another profile. The ends are None below 10 groups.
+        With `minus`, of the differences from another profile, and with "p", corrected for the number of scales (Holm).
+        The ends and p are None below 10 groups.
         """
         found = []
         for scale in self.scales:
             values, groups = self._paired(scale, minus)
             interval = None
-            if len(set(groups)) >= FEWEST_CLUSTERS:
+            if enough_clusters(groups):
                 interval = self.interval(scale, minus=minus)
             found.append(
                 {
@@ -119,9 +153,14 @@ class ScaleProfile:
                     "groups": len(set(groups)),
                 }
             )
+        if minus is not None:
+            tested = found[0]["low"] is not None
+            p_values = holm([self.test(scale, minus=minus) for scale in self.scales]) if tested else ()
+            for row, p in zip_longest(found, p_values):
+                row["p"] = None if p is None else float(p)
         return found
 
-    def to_dataframe(self) -> pd.DataFrame:
+    def to_dataframe(self, *, minus: ScaleProfile | None = None) -> pd.DataFrame:
         """Return `rows()` as a pandas DataFrame.
 
         Raises
@@ -130,7 +169,7 @@ class ScaleProfile:
             If pandas is not installed.
         """
         pandas = optional_module("pandas", "A table", "evaluation")
-        frame: pd.DataFrame = pandas.DataFrame(self.rows())
+        frame: pd.DataFrame = pandas.DataFrame(self.rows(minus=minus))
         return frame
 
     def _paired(self, scale: str, minus: ScaleProfile | None) -> tuple[NDArray[np.float64], tuple[Hashable, ...]]:
@@ -140,9 +179,10 @@ class ScaleProfile:
             return self.shares[:, column], self.groups
         other = dict(zip(minus.items, zip(minus.groups, minus.shares, strict=True), strict=True))
         both = [place for place, item in enumerate(self.items) if item in other]
-        if minus.scales != self.scales or any(other[self.items[place]][0] != self.groups[place] for place in both):
+        same = (minus.method, minus.scales) == (self.method, self.scales)
+        if not same or any(other[self.items[place]][0] != self.groups[place] for place in both):
             raise ValueError(
-                f"`minus` must be a profile over the same items, of the same groups, in the same scales; got {minus!r} "
+                f"`minus` must be a profile over the same items, of the same groups, by the same method; got {minus!r} "
                 f"beside {self!r}. Call `scale_profile` with the same data set, groups and method for both models."
             )
         if not both:
@@ -156,7 +196,7 @@ class ScaleProfile:
         for row in self.rows():
             ends = "" if row["low"] is None else f"  [{row['low']:.3f}, {row['high']:.3f}]"
             lines.append(f"{row['scale']:<{width}}  {row['share']:.3f}{ends}")
-        if len(set(self.groups)) < FEWEST_CLUSTERS:
+        if not self.enough_groups:
             lines.append(f"Fewer than {FEWEST_CLUSTERS} groups: no intervals.")
         return "\n".join(lines)
 
@@ -259,6 +299,14 @@ def scale_profile(
     return ScaleProfile(
         chosen, explained.scales, np.stack(shares), tuple(places), tuple(of_items), failed, number, level
     )
+
+
+def _require_groups(groups: tuple[Hashable, ...]) -> None:
+    if not enough_clusters(groups):
+        raise ValueError(
+            f"An interval or a test needs at least {FEWEST_CLUSTERS} groups, as fewer make it too sure of itself; got "
+            f"{len(set(groups))}. Look at the items, `profile.shares`, or add items."
+        )
 
 
 def _require_explainer(method: object) -> Explainer:

@@ -21,7 +21,7 @@ from wam_widgets.attribution.arguments import require_finite
 from wam_widgets.attribution.passes import predicted, undisturbed
 from wam_widgets.attribution.paths import copy_seed
 from wam_widgets.attribution.score import require_target
-from wam_widgets.checks import require_count, require_one_of
+from wam_widgets.checks import finite_number, require_count, require_one_of
 from wam_widgets.transform import Coefficients
 from wam_widgets.transform.grid import require_signal
 
@@ -35,6 +35,9 @@ Randomisation = Literal["cascading", "independent"]
 
 #: A method whose maps keep more than this rank correlation, when nothing is left of what was learnt, fails.
 LIMIT = 0.5
+
+#: Attributions that miss more of the score's difference than this are incomplete.
+TOLERANCE = 0.05
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -54,6 +57,11 @@ class SanityReport:
         The stage that decides: where nothing is left of what the model had learnt.
     limit : float
         A method whose mean similarity there is larger fails.
+    completeness : dict of str to float array, shape (item,)
+        Per method that returned Integrated Gradients, by how much the attributions of each item miss the difference in
+        score that they should sum to, relative to it, see `Explanation.completeness_gap`. The others promise no sum.
+    tolerance : float
+        A method that misses more, of any item, is incomplete.
     """
 
     methods: tuple[str, ...]
@@ -61,6 +69,8 @@ class SanityReport:
     similarity: dict[str, NDArray[np.float64]]
     last: str
     limit: float
+    completeness: dict[str, NDArray[np.float64]]
+    tolerance: float
 
     def means(self, method: str) -> NDArray[np.float64]:
         """Return the mean similarity over scales and items, shape (stage,); of a map that is constant, NaN."""
@@ -75,28 +85,58 @@ class SanityReport:
         at = self.stages.index(self.last)
         return tuple(method for method in self.methods if not self.means(method)[at] <= self.limit)
 
+    @property
+    def incomplete(self) -> tuple[str, ...]:
+        """The methods whose attributions should sum to a difference in score, and don't."""
+        return tuple(method for method in self.completeness if not self._largest_gap(method) <= self.tolerance)
+
     def rows(self) -> list[dict[str, Any]]:
-        """Return one dict per method and stage: "method", "stage", "similarity", "fails"."""
+        """Return one dict per method and stage: "method", "stage", "similarity", "fails", "gap", "incomplete".
+
+        The last two are about the trained model, the same for all stages: the largest completeness gap of any item, and
+        whether it is too large; None for a method that promises no sum.
+        """
         return [
-            {"method": method, "stage": stage, "similarity": float(mean), "fails": method in self.failing}
+            {
+                "method": method,
+                "stage": stage,
+                "similarity": float(mean),
+                "fails": method in self.failing,
+                "gap": self._largest_gap(method) if method in self.completeness else None,
+                "incomplete": method in self.incomplete if method in self.completeness else None,
+            }
             for method in self.methods
             for stage, mean in zip(self.stages, self.means(method), strict=True)
         ]
+
+    def _largest_gap(self, method: str) -> float:
+        return float(np.abs(self.completeness[method]).max())
 
     def __str__(self) -> str:
         width = max(map(len, self.methods))
         at = self.stages.index(self.last)
         lines = [f"Rank correlation with the maps of the trained model, after {self.last}; above {self.limit:g} fails:"]
         for method in self.methods:
-            verdict = (
-                "FAILS: its map looks like this whatever the model has learnt" if method in self.failing else "passes"
+            mean = self.means(method)[at]
+            verdict = "passes"
+            if np.isnan(mean):
+                verdict = "FAILS: its map is the same everywhere"
+            elif method in self.failing:
+                verdict = "FAILS: its map looks like this whatever the model has learnt"
+            lines.append(f"{method:<{width}}  {mean:+.3f}  {verdict}")
+        if self.completeness:
+            lines.append(
+                f"Share of the score's difference that is missed, at most; above {self.tolerance:g} incomplete:"
             )
-            lines.append(f"{method:<{width}}  {self.means(method)[at]:+.3f}  {verdict}")
+        for method in self.completeness:
+            verdict = "INCOMPLETE: take more samples" if method in self.incomplete else "complete"
+            lines.append(f"{method:<{width}}  {self._largest_gap(method):6.3f}  {verdict}")
         return "\n".join(lines)
 
     def __repr__(self) -> str:
         return (
-            f"SanityReport of {len(self.methods)} method(s), {len(self.failing)} failing, {len(self.stages)} stage(s)"
+            f"SanityReport of {len(self.methods)} method(s), {len(self.failing)} failing, {len(self.incomplete)} "
+            f"incomplete, {len(self.stages)} stage(s)"
         )
 
 
@@ -110,13 +150,15 @@ def sanity_check(
     stages: int = 8,
     against: Mapping[str, torch.nn.Module] | None = None,
     limit: float = LIMIT,
+    tolerance: float = TOLERANCE,
     seed: int = 0,
     progress: Literal[False] | None = None,
 ) -> SanityReport:
     r"""Randomise a model stage by stage, and measure how much of each method's map is left.
 
     A map that stays the same shows the signal, not what the model learnt. The weights of a layer are shuffled, which
-    keeps their distribution; a copy of the model is used.
+    keeps their distribution; a copy of the model is used. Beside it stands whether Integrated Gradients of the trained
+    model sum to what they promise.
 
     Parameters
     ----------
@@ -137,6 +179,8 @@ def sanity_check(
         one decides.
     limit : float
         From which mean rank correlation on a method fails.
+    tolerance : float
+        From which completeness gap on, relative to the difference in score, Integrated Gradients are incomplete.
     seed : int
         Of the shuffling. Global generators aren't touched.
     progress : False, optional
@@ -149,7 +193,7 @@ def sanity_check(
     Raises
     ------
     TypeError, ValueError
-        If the model has no weights to shuffle, or a method returns something else than a map.
+        If the model has no weights to shuffle, a method returns something else than a map, or a limit is no number.
 
     References
     ----------
@@ -169,6 +213,9 @@ def sanity_check(
     require_one_of("randomisation", randomisation, get_args(Randomisation))
     require_count("stages", stages, 8)
     require_count("seed", seed, 0, at_least=0)
+    _require_limit("limit", limit, LIMIT)
+    _require_limit("tolerance", tolerance, TOLERANCE)
+    _require_others(against)
     require_methods(methods)
     wanted = require_target(target, len(signal))
     if wanted is None:
@@ -181,7 +228,12 @@ def sanity_check(
     )
     names = tuple(others)
     found: dict[str, list[list[NDArray[np.float64]]]] = {name: [] for name in methods}
-    before = {name: _scales(name, method(model, signal, wanted), len(signal)) for name, method in methods.items()}
+    before, completeness = {}, {}
+    for name, method in methods.items():
+        importance = method(model, signal, wanted)
+        before[name] = _scales(name, importance, len(signal))
+        if isinstance(importance, Explanation) and importance.baseline_score is not None:
+            completeness[name] = importance.completeness_gap(relative=True).detach().double().cpu().numpy()
     work = [(stage, name) for stage in names for name in methods]
     for stage, name in tqdm(work, delay=1, leave=False, disable=progress is False, unit="map"):
         after = _scales(name, methods[name](others[stage](), signal, wanted), len(signal))
@@ -189,7 +241,7 @@ def sanity_check(
     similarity = {name: np.array(values, dtype=np.float64) for name, values in found.items()}
     # One stage at a time, the deciding one is the output's: with its weights gone, no class is what it was.
     last = names[0] if randomisation == "independent" and against is None else names[-1]
-    return SanityReport(tuple(methods), names, similarity, last, limit)
+    return SanityReport(tuple(methods), names, similarity, last, limit, completeness, tolerance)
 
 
 def require_methods(methods: object) -> None:
@@ -198,6 +250,20 @@ def require_methods(methods: object) -> None:
         raise TypeError(
             f"`methods` must be a dict of name and callable; got {type(methods).__name__}. Pass e.g. "
             f"`{{'Saliency': lambda model, signal, target: explain(model, signal, target, method='saliency')}}`."
+        )
+
+
+def _require_limit(name: str, value: object, usual: float) -> None:
+    number = finite_number(value)
+    if number is None or number <= 0:
+        raise ValueError(f"`{name}` must be a number above 0; got {value!r}. Pass e.g. `{name}={usual}`.")
+
+
+def _require_others(against: object) -> None:
+    if against is not None and (not isinstance(against, Mapping) or not against):
+        raise TypeError(
+            f"`against` must be a dict of name and model, at least one; got {against!r}. Pass e.g. "
+            f"`against={{'shuffled labels': other}}`, or leave it out for shuffled weights."
         )
 
 

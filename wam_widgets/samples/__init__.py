@@ -6,7 +6,7 @@ module of data and one per network, and a function here for each.
 """
 
 from wam_widgets.samples.crepe import CrepeTiny, pitch_model
-from wam_widgets.samples.digitnet import DigitNet, digit_model, robust_digit_model
+from wam_widgets.samples.digitnet import DigitNet, digit_model, robust_digit_model, shuffled_digit_model
 from wam_widgets.samples.digits import digits, front_view
 from wam_widgets.samples.efficientnet import EfficientNetLite0, image_model
 from wam_widgets.samples.former import VoxelFormer, former_model
@@ -42,6 +42,7 @@ __all__ = [
     "pitch_model",
     "record",
     "robust_digit_model",
+    "shuffled_digit_model",
     "volume_model",
     "volumes",
 ]

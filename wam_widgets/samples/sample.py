@@ -12,7 +12,15 @@ __all__ = ["Sample"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """A real signal with the class that a trained model should see in it, and whom to thank for it."""
+    """A real signal with the class that a trained model should see in it, and whom to thank for it.
+
+    Examples
+    --------
+    >>> from wam_widgets.samples import audio
+    >>> man = audio()["man"]
+    >>> man.title, man.licence, man.grid.sample_rate
+    ('A man calls, in Persian', 'CC BY-SA 3.0', 16000.0)
+    """
 
     name: str
     """Short name, the key in its collection."""

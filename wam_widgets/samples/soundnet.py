@@ -81,6 +81,12 @@ class SoundNet(nn.Module):
     References
     ----------
     K. He, X. Zhang, S. Ren and J. Sun, "Deep Residual Learning for Image Recognition", CVPR 2016.
+
+    Examples
+    --------
+    >>> import torch
+    >>> SoundNet(("rain", "wind"), 16_000).eval()(torch.randn(1, 1, 16_000)).shape
+    torch.Size([1, 2])
     """
 
     def __init__(self, labels: tuple[str, ...], sample_rate: int = 16_000) -> None:

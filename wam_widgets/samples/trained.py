@@ -19,6 +19,7 @@ _TRAINED = (
     "instrument_model",
     "digit_model",
     "robust_digit_model",
+    "shuffled_digit_model",
     "volume_model",
     "furniture_model",
     "former_model",
@@ -33,8 +34,8 @@ def record(model: str) -> dict[str, Any]:
     Parameters
     ----------
     model
-        "audio_model" or "instrument_model" for sound; "digit_model" or "robust_digit_model" for pictures of digits;
-        "volume_model", "former_model" or "furniture_model" for volumes.
+        "audio_model" or "instrument_model" for sound; "digit_model", "robust_digit_model" or "shuffled_digit_model" for
+        pictures of digits; "volume_model", "former_model" or "furniture_model" for volumes.
 
     Returns
     -------
@@ -46,6 +47,11 @@ def record(model: str) -> dict[str, Any]:
     ------
     ValueError
         If the model is another.
+
+    Examples
+    --------
+    >>> record("digit_model")["mean_test_accuracy"]
+    0.97
     """
     if model not in _TRAINED:
         *others, last = map(repr, _TRAINED)

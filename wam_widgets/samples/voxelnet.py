@@ -75,6 +75,12 @@ class VoxelNet(nn.Module):
     References
     ----------
     K. He, X. Zhang, S. Ren and J. Sun, "Deep Residual Learning for Image Recognition", CVPR 2016.
+
+    Examples
+    --------
+    >>> import torch
+    >>> VoxelNet(("box", "ball"), 16)(torch.rand(3, 1, 16, 16, 16)).shape
+    torch.Size([3, 2])
     """
 
     def __init__(self, labels: tuple[str, ...], size: int) -> None:
