@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 from collections.abc import Callable
@@ -270,6 +271,17 @@ def test_an_interval_is_that_over_the_groups(twelve: FaithfulnessReport) -> None
             expected = cluster_interval(found.values("b", measure), list(groups), confidence=level)
             assert found.interval("b", measure) == expected
             assert expected.low < found.values("b", measure).mean() < expected.high
+
+
+def test_an_interval_of_probabilities_ends_where_they_do(twelve: FaithfulnessReport) -> None:
+    """One item in twelve with another area: the bootstrap of so skewed a mean reaches far beyond what can be."""
+    area = np.where(np.arange(12) == 0, 1.0, 0.02 * np.arange(12) ** 0.5)
+    areas = {kind: np.tile(area, (len(twelve.methods), 1)) for kind in twelve.areas}
+    skewed = dataclasses.replace(twelve, areas=areas)
+    assert cluster_interval(area, range(12), seed=skewed.seed).low < 0
+    assert skewed.interval("a", "insertion")[1] == 0
+    loud = dataclasses.replace(skewed, scores={kind: 3 * table for kind, table in twelve.scores.items()})
+    assert loud.interval("a", "insertion").low < 0  # a score of the user's own may be below 0
 
 
 @pytest.mark.parametrize("measure", MEASURES)

@@ -183,7 +183,8 @@ class FaithfulnessReport:
         Returns
         -------
         Interval
-            See `cluster_interval`.
+            See `cluster_interval`; where scores are probabilities, cut at what the measure can be, beyond which the
+            interval of a few groups may reach.
 
         Raises
         ------
@@ -192,7 +193,18 @@ class FaithfulnessReport:
         """
         self._require_groups()
         values = self.values(method, measure, minus=minus)
-        return cluster_interval(values, self.groups, confidence=self.confidence, seed=self.seed)
+        mean, low, high = cluster_interval(values, self.groups, confidence=self.confidence, seed=self.seed)
+        if self._of_probabilities:
+            least, most = (-1.0, 1.0) if measure == "faithfulness" else (0.0, 1.0)
+            least, most = (least, most) if minus is None else (least - most, most - least)
+            low, high = max(low, least), min(high, most)
+        return Interval(mean, low, high)
+
+    @property
+    def _of_probabilities(self) -> bool:
+        """Whether all scores are from 0 to 1, and not by chance: a score of the user's own may be anything."""
+        inside = all(table.min() >= 0 and table.max() <= 1 for table in self.scores.values())
+        return self.protocol.quantity != "logit" and inside
 
     def p_value(self, method: str, measure: Measure = "faithfulness", *, minus: str) -> float:
         """Return how likely so large a mean difference is if signs were a matter of chance: one test, uncorrected.

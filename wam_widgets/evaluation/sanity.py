@@ -315,9 +315,10 @@ def _scales(name: str, importance: object, items: int) -> list[NDArray[np.float6
     elif isinstance(given, torch.Tensor) and len(given) == items:
         magnitudes = [given.abs().flatten(1)]
     else:
+        got = f"one of shape {tuple(given.shape)}" if isinstance(given, torch.Tensor) else type(importance).__name__
         raise TypeError(
-            f"`methods[{name!r}]` must return an Explanation, Coefficients or a map of shape (item, *space); got "
-            f"{type(importance).__name__}. Return what `explain`, `pull_back` or `gradcam` returned."
+            f"`methods[{name!r}]` must return an Explanation, Coefficients or a map of shape (item, *space), here of "
+            f"{items} item(s); got {got}. Return what `explain`, `pull_back` or `gradcam` returned."
         )
     return [each.detach().double().cpu().numpy() for each in magnitudes]
 
