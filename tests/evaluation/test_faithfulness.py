@@ -378,6 +378,20 @@ def test_groups_may_be_numbers_of_any_kind(maker: Callable[[list[int]], Any]) ->
 # -------------------------------------------------------------------------------------------------------------- joining
 
 
+def test_groups_in_single_tensors_are_the_same_groups() -> None:
+    assert report_of(groups=list(torch.arange(12) % 3)).groups == (0, 1, 2) * 4
+
+
+def test_of_two_classes_without_a_probability_neither_is_ahead() -> None:
+    def neither(inputs: Tensor) -> Tensor:
+        return torch.tensor([[0.0, 0.0, 1.0]]).expand(len(inputs), 3)
+
+    found = wam.insertion(
+        neither, SIGNAL, HEAT, target=wam.Contrast(0, 1), protocol="contrast", probability="none", steps=2
+    )
+    assert_array_equal(found.scores, 0.5)
+
+
 def test_reports_of_parts_join_to_that_of_the_whole(twelve: FaithfulnessReport) -> None:
     signal = signal_of(6, 6, items=12)
     maps = {name: torch.rand(12, 6, 6, generator=torch.Generator().manual_seed(n)) for n, name in enumerate("ab")}
@@ -481,6 +495,18 @@ def evaluate(explanations: Any = None, **options: Any) -> FaithfulnessReport:
         (lambda: evaluate(model="net"), TypeError, r"`model` must be callable; got str"),
         (lambda: evaluate(protocol="rice"), ValueError, r"`protocol` must be one of.*Did you mean 'rise'\?"),
         (lambda: evaluate(steps=0), ValueError, r"`steps` must be a whole number of at least 1; got 0"),
+        (lambda: evaluate(steps=10**8), ValueError, r"`steps` must be at most 65,536; got 100,000,000. Pass e.g."),
+        (lambda: evaluate(groups=3), TypeError, r"`groups` must be a list with one name or number per item; got int"),
+        (
+            lambda: evaluate(protocol="contrast", target=[[1, 0], [2, 2]]),
+            ValueError,
+            r"A contrast needs two different columns; got \[2, 2\] for item 1. Name",
+        ),
+        (
+            lambda: evaluate(model=lambda inputs: inputs.flatten(1) * 9, probability="none"),
+            ValueError,
+            r"With `probability='none'` the model's output must hold probabilities, from 0 to 1; got .*Pass 'softmax'",
+        ),
         (lambda: evaluate(controls=0), ValueError, r"`controls` must be a whole number of at least 1; got 0"),
         (lambda: evaluate(confidence=95), ValueError, r"`confidence` must be between 0 and 1; got 95. Pass e.g."),
         (lambda: evaluate(confidence=True), ValueError, r"`confidence` must be between 0 and 1; got True"),

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.stats
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -290,3 +291,28 @@ def test_ten_clusters_are_enough_however_many_items_there_are() -> None:
 def test_what_has_no_answer_is_refused(call: Callable[[], Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         call()
+
+
+@pytest.mark.usefixtures("as_a_user")
+def test_clusters_named_by_numbers_in_tensors_are_the_same_clusters() -> None:
+    numbers = [1, 1, 2, 2]
+    expected = cluster_interval([1, 2, 3, 4.5], numbers)
+    given: list[Any] = [torch.tensor(numbers), list(torch.tensor(numbers)), np.array(numbers), list(np.array(numbers))]
+    for clusters in given:
+        assert cluster_interval([1, 2, 3, 4.5], clusters) == expected
+
+
+@pytest.mark.usefixtures("as_a_user")
+@pytest.mark.parametrize(
+    ("clusters", "kind", "words"),
+    [
+        (3, TypeError, "`clusters` must be a list with one name or number per item; got int"),
+        ({1, 2}, TypeError, "got set. Pass e.g."),
+        ([[1], [2]], TypeError, r"must hold names or numbers; got \[1\]"),
+        ([torch.ones(2), 1], TypeError, "must hold names or numbers; got tensor"),
+        ([math.nan, 1], ValueError, "got NaN, which belongs to no other"),
+    ],
+)
+def test_what_names_no_clusters_is_refused(clusters: Any, kind: type[Exception], words: str) -> None:
+    with pytest.raises(kind, match=words):
+        cluster_interval([1.0, 2.0], clusters)

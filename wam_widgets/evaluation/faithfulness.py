@@ -26,6 +26,7 @@ from .statistics import (
     Interval,
     Own,
     cluster_interval,
+    cluster_names,
     enough_clusters,
     holm,
     joined_clusters,
@@ -504,13 +505,10 @@ def evaluate(
 def _require_groups(groups: Sequence[Hashable] | None, items: int) -> tuple[Hashable, ...]:
     if groups is None:
         return tuple(map(Own, range(items)))
-    given: Any = groups
-    names = tuple(given.tolist() if hasattr(given, "tolist") else given)  # tensors are equal to nothing
+    names = cluster_names("groups", groups)
     if len(names) != items:
         raise ValueError(
             f"`groups` must name the group of every item, {items}; got {len(names)}. Pass e.g. the family of each "
             f"recording."
         )
-    if wrong := [name for name in names if not isinstance(name, Hashable)]:
-        raise TypeError(f"`groups` must hold names or numbers; got {wrong[0]!r}. Pass one for each item.")
     return names

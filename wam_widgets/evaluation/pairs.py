@@ -19,6 +19,7 @@ from wam_widgets.checks import require_count, require_one_of, whole_number
 from wam_widgets.transform.grid import require_signal
 
 from .mixtures import energy, overlap, require_alike, require_audible
+from .statistics import cluster_names
 
 Fit = Literal["join", "crop"]
 """How two items come to lie side by side."""
@@ -61,7 +62,7 @@ class Pairs:
     def __post_init__(self) -> None:
         items = len(require_finite(require_signal(self.signal)))
         object.__setattr__(self, "classes", _require_two_classes(self.classes, items))
-        object.__setattr__(self, "groups", tuple(self.groups) or tuple(range(items)))
+        object.__setattr__(self, "groups", cluster_names("groups", self.groups) or tuple(range(items)))
         if len(self.groups) != items:
             raise ValueError(
                 f"`groups` must have one entry per item, {items}; got {len(self.groups)}. Leave it out where every "
@@ -198,7 +199,7 @@ def side_by_side(
     masks = torch.zeros(len(signal), 2, *signal.shape[2:], dtype=torch.bool, device=signal.device)
     masks[:, 0].narrow(along - 1, 0, lengths[0]).fill_(value=True)
     masks[:, 1] = ~masks[:, 0]
-    return Pairs(signal, _require_two_classes(classes, len(signal)), masks, tuple(groups))
+    return Pairs(signal, _require_two_classes(classes, len(signal)), masks, cluster_names("groups", groups))
 
 
 def mixed(
@@ -246,7 +247,7 @@ def mixed(
     require_alike(first, second, "first", "second")
     gain = (energy(first) / energy(second)).sqrt().to(first.dtype).reshape(-1, *[1] * (first.ndim - 1))
     signal = overlap(first, gain * second, weight=1.0).signal
-    return Pairs(signal, _require_two_classes(classes, len(signal)), None, tuple(groups))
+    return Pairs(signal, _require_two_classes(classes, len(signal)), None, cluster_names("groups", groups))
 
 
 def draw_pairs(classes: Int[Tensor, " item"] | Sequence[int], count: int, *, seed: int = 0) -> Int[Tensor, "pair 2"]:

@@ -36,6 +36,10 @@ Baseline = float | Tensor | str | None
 """What replaces a removed unit: zero, a number, a signal, "mean", "blur", "noise" or "band_mean"."""
 
 
+#: A curve has no more units to tell apart, and a table of more would not fit.
+_MOST_STEPS = 2**16
+
+
 @dataclass(frozen=True, slots=True)
 class Protocol:
     """A rule for insertion and deletion, with a name. An override changes the name too.
@@ -54,7 +58,7 @@ class Protocol:
         In a signed order, an explanation in its own terms is ranked by its contribution: the sign of a gradient says
         in which direction, not for whom.
     steps : int
-        Number of equal steps from none to all; never more than there are units.
+        Number of equal steps from none to all, at most 65,536. Of more steps than there are units, some repeat.
     spacing : float
         Step s of S lies at the fraction (s / S) ** spacing: 2 looks closely at the first few per cent.
     insertion_baseline, deletion_baseline : None, float, Tensor or str
@@ -92,7 +96,8 @@ class Protocol:
         words = {"domain": DomainName, "unit": Unit, "order": Order, "quantity": Quantity, "area": Area, "axis": Axis}
         for field, allowed in words.items():
             require_one_of(field, getattr(self, field), get_args(allowed))
-        require_count("steps", self.steps, 64)
+        if require_count("steps", self.steps, 64) > _MOST_STEPS:
+            raise ValueError(f"`steps` must be at most {_MOST_STEPS:,}; got {self.steps:,}. Pass e.g. `steps=64`.")
         spacing = finite_number(self.spacing)
         if spacing is None or spacing <= 0:
             raise ValueError(f"`spacing` must be a positive number; got {self.spacing!r}. Pass 1.0 for equal steps.")

@@ -21,7 +21,7 @@ from wam_widgets.transform import Coefficients, LogMel
 from .mixtures import Mixture, energy, si_sdr_of
 from .ranking import Importance, require_explanations
 from .selection import SAMPLES, Domain, MelDomain, coefficient_domain, keep_energy, mel_domain, rank, shuffled
-from .statistics import RESAMPLES, Interval, Own, cluster_interval, joined_clusters
+from .statistics import RESAMPLES, Interval, Own, cluster_interval, cluster_names, joined_clusters
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -491,9 +491,7 @@ def _require_groups(groups: Sequence[Any] | None, mixture: object) -> tuple[Any,
             f"`mixture` must be a Mixture; got {type(mixture).__name__}. Pass what `overlap` or `add_noise` returned."
         )
     items = len(mixture.clean)
-    given: Any = groups
-    given = given.tolist() if isinstance(given, torch.Tensor) else given  # tensors are equal to nothing
-    names = tuple(map(Own, range(items))) if given is None else tuple(given)
+    names = tuple(map(Own, range(items))) if groups is None else cluster_names("groups", groups)
     if len(names) != items:
         raise ValueError(
             f"`groups` must name one group per item, {items}; got {len(names)}. Pass e.g. the recording that each "

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 import numpy as np
@@ -45,6 +46,30 @@ class Interval(NamedTuple):
 
 class Own(int):
     """The number of an item that is a cluster of its own."""
+
+
+def cluster_names(argument: str, given: object) -> tuple[Hashable, ...]:
+    """Return the names of clusters, one per item, as what can be compared: numbers are taken out of their tensors.
+
+    Examples
+    --------
+    >>> cluster_names("groups", np.array([3, 3, 4]))
+    (3, 3, 4)
+    """
+    listed = given.tolist() if hasattr(given, "tolist") else given
+    if isinstance(listed, (AbstractSet, Mapping)) or not isinstance(listed, Iterable):
+        raise TypeError(
+            f"`{argument}` must be a list with one name or number per item; got {type(given).__name__}. Pass e.g. "
+            f"`{argument}=['dog', 'dog', 'cat']`."
+        )
+    names = tuple(each.item() if getattr(each, "ndim", None) == 0 else each for each in listed)
+    if wrong := [name for name in names if not isinstance(name, Hashable) or hasattr(name, "ndim")]:
+        raise TypeError(f"`{argument}` must hold names or numbers; got {wrong[0]!r}. Pass one for each item.")
+    if any(name != name for name in names):  # noqa: PLR0124  # only NaN is unequal to itself
+        raise ValueError(
+            f"`{argument}` must hold names or numbers; got NaN, which belongs to no other. Name its items."
+        )
+    return names
 
 
 def joined_clusters(parts: Iterable[Sequence[Hashable]]) -> tuple[Hashable, ...]:
@@ -322,23 +347,24 @@ def _by_cluster(
     name: str, values: NDArray[np.float64], clusters: Sequence[Hashable]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the sum and the number of the values of every cluster, in the order in which they come."""
-    if values.ndim != 1 or len(values) != len(clusters) or not len(values):
+    names = cluster_names("clusters", clusters)
+    if values.ndim != 1 or len(values) != len(names) or not len(values):
         raise ValueError(
             f"`{name}` must be numbers in a row, and `clusters` name one for each; got {name} of shape {values.shape} "
-            f"and {len(clusters)} names. Pass e.g. `{name}=[0.1, 0.2], clusters=['dog', 'cat']`."
+            f"and {len(names)} names. Pass e.g. `{name}=[0.1, 0.2], clusters=['dog', 'cat']`."
         )
     if not np.isfinite(values).all():
         raise ValueError(
             f"`{name}` must be finite; got {int((~np.isfinite(values)).sum())} NaN or inf of {len(values)}. Leave "
             f"their items out of `{name}` and `clusters`."
         )
-    numbers = {each: place for place, each in enumerate(dict.fromkeys(clusters))}
+    numbers = {each: place for place, each in enumerate(dict.fromkeys(names))}
     if len(numbers) < 2:
         raise ValueError(
             f"`clusters` must name at least 2 clusters, as what is measured is how they differ; got {len(numbers)}. "
             f"Add items of other clusters, such as recordings of other families."
         )
-    number = np.array([numbers[each] for each in clusters])
+    number = np.array([numbers[each] for each in names])
     return np.bincount(number, weights=values).astype(np.float64), np.bincount(number).astype(np.float64)
 
 

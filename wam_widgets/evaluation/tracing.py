@@ -404,14 +404,21 @@ class Scorer:
         columns = probabilities(columns, self.probability)
         if self.protocol.quantity == "probability":
             return columns[:, wanted[0]]
-        both = columns[:, wanted]
-        return both[:, 0] / both.sum(1).clamp(min=torch.finfo(both.dtype).tiny)
+        first, second = columns[:, wanted].unbind(1)
+        total = first + second
+        return torch.where(total > 0, first / total, 0.5)  # of neither there is nothing
 
 
 def probabilities(columns: Tensor, made_by: Probability) -> Tensor:
     """Make probabilities of the output's columns, shape (row, column) both, in float64."""
     columns = columns.double()
     if made_by == "none":
+        if not columns.is_meta and bool(((columns < 0) | (columns > 1 + 1e-6)).any()):
+            least, most = (float(end) for end in torch.aminmax(columns))
+            raise ValueError(
+                f"With `probability='none'` the model's output must hold probabilities, from 0 to 1; got {least:.4g} "
+                f"to {most:.4g}. Pass 'softmax' or 'sigmoid', which makes them."
+            )
         return columns
     return columns.softmax(1) if made_by == "softmax" else columns.sigmoid()
 
@@ -454,6 +461,12 @@ def _wanted(
             raise ValueError(
                 f"A contrast needs two columns per item, whole numbers of shape ({items}, 2), the one that is asked "
                 f"for first; got {target!r}. Pass e.g. `target=Contrast(1, 0)` for all items."
+            )
+        if bool((same := pairs[:, 0] == pairs[:, 1]).any()):
+            item = int(same.nonzero()[0])
+            raise ValueError(
+                f"A contrast needs two different columns; got {pairs[item].tolist()} for item {item}. Name the class "
+                f"that is asked for, and the one that it is told from."
             )
         return pairs.long()
     if target is not None or not explained:
