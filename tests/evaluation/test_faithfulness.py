@@ -280,7 +280,7 @@ def test_an_interval_of_probabilities_ends_where_they_do(twelve: FaithfulnessRep
     skewed = dataclasses.replace(twelve, areas=areas)
     assert cluster_interval(area, range(12), seed=skewed.seed).low < 0
     assert skewed.interval("a", "insertion")[1] == 0
-    loud = dataclasses.replace(skewed, scores={kind: 3 * table for kind, table in twelve.scores.items()})
+    loud = dataclasses.replace(skewed, areas={kind: 3 * area for kind, area in areas.items()})
     assert loud.interval("a", "insertion").low < 0  # a score of the user's own may be below 0
 
 

@@ -203,8 +203,8 @@ class FaithfulnessReport:
 
     @property
     def _of_probabilities(self) -> bool:
-        """Whether all scores are from 0 to 1, and not by chance: a score of the user's own may be anything."""
-        inside = all(table.min() >= 0 and table.max() <= 1 for table in self.scores.values())
+        """Whether all areas are from 0 to 1; those of logits, or of a score of the user's, may be anything."""
+        inside = all(area.min() >= 0 and area.max() <= 1 for area in self.areas.values())
         return self.protocol.quantity != "logit" and inside
 
     def p_value(self, method: str, measure: Measure = "faithfulness", *, minus: str) -> float:
