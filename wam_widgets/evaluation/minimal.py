@@ -51,6 +51,14 @@ class MinimalSignal:
         The sparsity curve: the probability at each of them.
     holds : bool array, shape (item, point)
         Whether the class is kept at each of them.
+
+    Examples
+    --------
+    >>> from wam_widgets import decompose, samples
+    >>> model, three = samples.digit_model(), samples.digits()["three"].signal
+    >>> found = minimal_signal(model, three, decompose(three, level=2), target=3, progress=False)
+    >>> bool(found.fraction < 0.1), found.signal.shape
+    (True, torch.Size([1, 1, 16, 16]))
     """
 
     signal: Float[Tensor, "item channel *space"]
@@ -97,6 +105,14 @@ class OptimisedMask:
         The sparsity curve: the probability of the class in the weighted signal.
     holds : bool array, shape (item, price)
         Whether the class is kept.
+
+    Examples
+    --------
+    >>> from wam_widgets import decompose, samples
+    >>> model, three = samples.digit_model(), samples.digits()["three"].signal
+    >>> found = optimise_mask(model, three, decompose(three, level=2), target=3, steps=5, progress=False)
+    >>> found.fractions.shape == found.probabilities.shape == found.holds.shape
+    True
     """
 
     prices: tuple[float, ...]
