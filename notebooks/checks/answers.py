@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import reprlib
 from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec
+
+import numpy as np
+import torch
+
+from wam_widgets.checks import finite_number
 
 _P = ParamSpec("_P")
 
@@ -25,6 +31,13 @@ def said(check: Callable[_P, str]) -> Callable[_P, None]:
             print(f"Not yet: expected an answer of another type or shape; got {_named(answer)}.")
 
     return say
+
+
+def number(answer: object) -> float | None:
+    """Return an answer as a float if it is one finite number, of Python, NumPy or torch (no bool), else None."""
+    if isinstance(answer, torch.Tensor | np.ndarray) and math.prod(answer.shape) == 1:
+        answer = answer.item()
+    return finite_number(answer)
 
 
 def _named(answer: object) -> str:

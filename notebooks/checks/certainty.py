@@ -6,13 +6,13 @@ import torch
 
 import wam_widgets as wam
 
-from .answers import said
+from .answers import number, said
 
 
 @said
 def error_computed(answers: torch.Tensor, error: object) -> str:
     """Check for the standard error of the mean of the first nine answers."""
-    given = _number(error)
+    given = number(error)
     if given is None:
         return "Not yet: expected one number, the spread of the answers divided by a root."
     nine = answers[:9]
@@ -20,6 +20,10 @@ def error_computed(answers: torch.Tensor, error: object) -> str:
         ("Right: fewer are asked, and the mean is less sure: compare it with that of all 25.", nine.std() / 3),
         ("Nearly: that is of all 25 copies. Take `[:9]` first.", answers.std() / 5),
         ("Nearly: that is the spread. Divide it by the root of how many were asked.", nine.std()),
+        (
+            "Nearly: in the spread, divide by n − 1, here 8, not by n. `.std()` of a tensor does, `np.std` doesn't.",
+            nine.std(correction=0) / 3,
+        ),
         ("Nearly: divide by the root of 9, not by 9.", nine.std() / 9),
         ("Nearly: only 9 were asked. Divide by the root of 9.", nine.std() / 5),
         ("Nearly: take the spread of the nine, not of all 25.", answers.std() / 3),
@@ -32,7 +36,7 @@ def error_computed(answers: torch.Tensor, error: object) -> str:
 @said
 def left_over(explanation: wam.Explanation, share: object) -> str:
     """Check for how much of the magnitude in the finest scale denoising leaves."""
-    given = _number(share)
+    given = number(share)
     if given is None:
         return "Not yet: expected one number, the magnitude in detail 1 after denoising divided by that before."
     plain, clean = explanation.attribution, explanation.denoised().attribution
@@ -66,10 +70,3 @@ def path_refined(explanation: object) -> str:
     if abs(gap) > 0.1:
         return f"Not yet: it misses {gap:+.0%} after {passes} steps. Pass `tolerance=0.1`, and leave room to refine."
     return "Right: it added steps until it missed at most a tenth. `refined.passes` says how many that took."
-
-
-def _number(answer: object) -> float | None:
-    """Return an answer as a number, if it is one."""
-    if isinstance(answer, torch.Tensor) and answer.numel() == 1:
-        return float(answer)
-    return float(answer) if isinstance(answer, int | float) and not isinstance(answer, bool) else None

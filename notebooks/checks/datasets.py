@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 import wam_widgets as wam
-from wam_widgets.checks import finite_number
 from wam_widgets.evaluation import BenchmarkReport, Explainer, scale_profile
 
-from .answers import said
+from .answers import number, said
 
 #: Shares that differ by less are the same.
 _CLOSE = 0.004
@@ -26,8 +25,8 @@ def _finest(model: Any, method: str, wavelet: str) -> float:
 @said
 def finest(share: object) -> str:
     """Check for the mean share of detail 1 of the robust network, by saliency in db2."""
-    number = finite_number(share)
-    if number is None:
+    given = number(share)
+    if given is None:
         return f"Not yet: expected one number, the mean over the items; got {type(share).__name__}."
     plain, robust = wam.samples.digit_model(), wam.samples.robust_digit_model()
     for answer, model, method, wavelet in [
@@ -36,7 +35,7 @@ def finest(share: object) -> str:
         ("Nearly: that is in haar. Pass `wavelet='db2'` to the Explainer.", robust, "saliency", "haar"),
         ("Nearly: that is by SmoothGrad. Pass 'saliency'.", robust, "smoothgrad", "db2"),
     ]:
-        if abs(number - _finest(model, method, wavelet)) < _CLOSE:
+        if abs(given - _finest(model, method, wavelet)) < _CLOSE:
             return answer
     return "Not yet: `scale_profile(…).shares[:, -1]` are the shares of the finest scale, item by item."
 

@@ -6,7 +6,7 @@ import torch
 
 import wam_widgets as wam
 
-from .answers import said
+from .answers import number, said
 
 
 @said
@@ -47,27 +47,30 @@ def loudest_octave(low: object, high: object) -> str:
     energies = storm.total_by_scale()[0]
     octaves = wam.transform.octaves("db4", 6, 16_000.0)
     loudest = octaves[int(energies.argmax())]
-    ends = [low, high] if isinstance(low, int | float) and isinstance(high, int | float) else []
+    ends = [number(low), number(high)]
     for octave, share in zip(octaves, energies / energies.sum(), strict=True):
-        if ends == [octave.low, octave.high]:
-            if octave == loudest:
-                return f"Right: it holds {share:.0%}."
+        if ends not in ([octave.low, octave.high], [octave.high, octave.low]):
+            continue
+        if octave != loudest:
             return f"Not yet: that octave holds {share:.0%}. Section 4 shows how to print all of them."
-        if ends == [octave.high, octave.low]:
+        if ends[0] == octave.high:
             return "Nearly: the lower frequency comes first."
+        return f"Right: it holds {share:.0%}."
     return f"Not yet: expected the two ends of an octave of section 4, such as 125 and 250; got {low!r} and {high!r}."
 
 
 @said
 def same_coefficients(pixels: object) -> str:
     """Check for the shift that moves the coefficients of detail 3 by a whole place."""
-    if isinstance(pixels, bool) or not isinstance(pixels, int) or pixels <= 0:
+    given = number(pixels)
+    if given is None or given <= 0 or not given.is_integer():
         return "Not yet: expected a whole number of pixels, 1 or more."
-    if pixels == 8:
+    shift = int(given)
+    if shift == 8:
         return "Right: 8 pixels are one place of detail 3. Details 1 and 2 only move along, too; detail 4 changes."
-    if pixels % 8 == 0:
-        return f"Nearly: {pixels} pixels do it, but fewer are enough."
-    scale = (pixels & -pixels).bit_length() - 1  # so often can it be halved
+    if shift % 8 == 0:
+        return f"Nearly: {shift} pixels do it, but fewer are enough."
+    scale = (shift & -shift).bit_length() - 1  # so often can it be halved
     if scale == 0:
-        return f"Not yet: {pixels} is odd, so that every pair of pixels is another one: even detail 1 changes."
-    return f"Not yet: {pixels} pixels move detail {scale} by whole places, but not detail 3."
+        return f"Not yet: {shift} is odd, so that every pair of pixels is another one: even detail 1 changes."
+    return f"Not yet: {shift} pixels move detail {scale} by whole places, but not detail 3."

@@ -8,7 +8,7 @@ import torch
 
 import wam_widgets as wam
 
-from .answers import said
+from .answers import number, said
 
 
 @said
@@ -36,9 +36,14 @@ def counted(explanation: object, count: object) -> str:
         scale: sum(int(band.sum()) for band in bands.values())
         for scale, bands in explanation.significant(rate=0.05).by_scale()
     }
-    if count == found["detail 1"]:
+    given = number(count)
+    if given is None:
+        row = isinstance(count, torch.Tensor) and count.flatten().tolist() == list(found.values())
+        nearly = "Nearly: those are the numbers of all scales, coarse to fine. Take the last, detail 1."
+        return nearly if row else "Not yet: the second answer should be one number, of coefficients in detail 1."
+    if given == found["detail 1"]:
         return "Right: more copies, less noise, and the first fine coefficients stand out of it."
-    if count == sum(found.values()):
+    if given == sum(found.values()):
         return "Nearly: that is the number in all scales together. Take those of detail 1."
     return "Not yet: add up the `True` values in the three bands of detail 1, at a rate of 0.05."
 

@@ -7,25 +7,29 @@ import torch
 import wam_widgets as wam
 from wam_widgets.evaluation import FaithfulnessReport, Interval
 
-from .answers import said
+from .answers import number, said
+
+#: Fractions that differ by less are the same: the printed 88 % may be 0.875.
+_CLOSE = 0.01
 
 
 @said
 def curve_read(report: FaithfulnessReport, fraction: object) -> str:
     """Check for where random insertion first has half of the whole signal's probability."""
-    if isinstance(fraction, bool) or not isinstance(fraction, int | float):  # NumPy's are floats
+    given = number(fraction)
+    if given is None:
         return "Not yet: expected one number, a fraction of the coefficients: one of `report.units[2]`."
     places = {
         name: units[(curve >= curve[-1] / 2).argmax()]
         for name, units, (curve, *_) in zip(report.methods, report.units, report.scores["insertion"], strict=True)
     }
     random = next(name for name, control in zip(report.methods, report.controls, strict=True) if control == "random")
-    if abs(fraction - places.pop(random)) < 1e-6:
-        return f"Right: {fraction:.0%}. By chance it takes nearly all of the photo; compare that with the others."
+    if abs(given - places.pop(random)) < _CLOSE:
+        return f"Right: {given:.0%}. By chance it takes nearly all of the photo; compare that with the others."
     for name, place in places.items():
-        if abs(fraction - place) < 1e-6:
+        if abs(given - place) < _CLOSE:
             return f"Nearly: that is {name!r}. `report.methods` says in which row {random!r} is."
-    if fraction > 1:
+    if given > 1:
         return "Not yet: that is more than all. Take the fraction from `report.units`, not the number of the step."
     return "Not yet: find the first step whose score is at least half of the last; `report.units` has its fraction."
 
@@ -66,4 +70,7 @@ def unmasked(method: object) -> str:
         return "Not yet: its map is the same everywhere. It should at least look like something."
     if "yours" in report.failing:
         return f"Right: it fails, with {alike:.2f}. Nobody would know from looking at it."
-    return f"Not yet: it passes, with {alike:+.2f}. Does it ask the model? It mustn't."
+    return (
+        f"Not yet: it passes, with {round(alike, 2) + 0.0:+.2f}. Either it asks the model, or it is another map at "
+        "every call (random numbers pass, too: passing proves little). Make one that comes out the same each time."
+    )

@@ -6,14 +6,15 @@ import torch
 
 import wam_widgets as wam
 
-from .answers import said
+from .answers import number, said
 
 
 @said
 def legs_shown(clip: object) -> str:
     """Check for a box that holds the legs of the armchair, and no more."""
-    ends = list(clip) if isinstance(clip, list | tuple) else []
-    if len(ends) != 6 or not all(isinstance(end, int | float) for end in ends):
+    found = [number(end) for end in clip] if isinstance(clip, list | tuple) else []
+    ends = [end for end in found if end is not None]
+    if len(ends) != 6 or len(found) != 6:
         return "Not yet: expected six numbers, a begin and an end along up, depth and width: [0, 1, 0, 1, 0, 1] is all."
     if max(ends) > 1:
         return "Nearly: the numbers are fractions of the box, from 0 to 1. Divide voxels by 32."
@@ -50,12 +51,13 @@ def not_zero(count: object) -> str:
     table = wam.samples.furniture()["table"].signal
     values = wam.decompose(table).flatten()
     found = int((values.abs() > 0.001).sum())
-    if count == found:
+    given = number(count)
+    if given == found:
         return f"Right: {found / values.numel():.1%} of all, so that a twentieth is the whole table."
-    if count == int((values != 0).sum()):
+    if given == int((values != 0).sum()):
         return "Nearly: some of these are only rounding. Count those whose size is more than 0.001."
-    if count == int((values > 0.001).sum()):
+    if given == int((values > 0.001).sum()):
         return "Nearly: those are the positive ones. Take the size, `abs()`."
-    if count == int(table.sum()):
+    if given == int(table.sum()):
         return "Not yet: those are the full voxels. Count coefficients, of `wam.decompose`."
     return "Not yet: of `wam.decompose(signal).flatten()`, count those whose size is more than 0.001."

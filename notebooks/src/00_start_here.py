@@ -48,14 +48,14 @@ say(cat)
 # stripe or a hair? Write both down.
 
 # %%
-explanation = wam.explain(model, cat, level=5, samples=25)
+explanation = wam.explain(model, cat, level=5, samples=25)  # details 1 to 5 (section 2), and 25 noisy copies (below)
 
 # %% tags=["view"]
 explanation
 
 # %% [markdown]
-# **How to read it.** The darker a place, the more a small change there would change the score of “Egyptian Mau”: the
-# eyes are darkest, the background is pale.
+# **How to read it.** The darker a place, the more a small change there would change the *score* of “Egyptian Mau”, the
+# network's number for it before it becomes a probability: the eyes are darkest, the background is pale.
 #
 # How it was made: the network saw 25 copies of the photo, each with random noise on top. For every copy we took the
 # *gradient*, which says how the score would change if the photo changed a little; then the mean of all. This is
@@ -110,7 +110,7 @@ for scale, share, some, every in zip(explanation.scales, shares, told, total, st
 # A rate of 0.05 means: of those found, at most about one in twenty is there by chance.)
 
 # %% tags=["view"]
-wam.show(explanation, significant=True, limit=0.5)
+wam.show(explanation, significant=True, limit=0.5)  # darkest from 0.5 on
 
 # %% [markdown]
 # **How to read it.** Only what can be told from zero is left: a few large blocks, the darkest at the left eye. Untick
@@ -122,7 +122,7 @@ wam.show(explanation, significant=True, limit=0.5)
 # (not at all) to 1?
 
 # %%
-again = wam.explain(model, cat, level=5, samples=25, seed=1)
+again = wam.explain(model, cat, level=5, samples=25, seed=1)  # a seed chooses the noise; so far it was 0
 
 
 # %% tags=["nbval-check-output", "keep_output"] jupyter={"outputs_hidden": true}

@@ -62,8 +62,9 @@ for scale, energy in zip(coefficients.scales, coefficients.map(torch.square).tot
     print(f"{scale:13}  {energy:3.0f}")
 
 # %% [markdown]
-# Ours haven't. With √2 instead of 2 in each mean and difference the energy stays (Parseval's theorem, which holds for
-# *orthonormal* wavelets). So every scale has its **share** of the energy, and the shares add up.
+# Ours haven't. With √2 instead of 2 in each mean and difference the energy stays: *Parseval's theorem*, which holds
+# where every pattern has energy 1 and no two have anything in common (*orthonormal* wavelets). So every scale has its
+# **share** of the energy, and the shares add up.
 #
 # ## 3. What each scale of a photo holds
 #
@@ -77,12 +78,14 @@ _, places = plt.subplots(2, 3, figsize=(8, 5.6), layout="constrained")
 for place, scale in zip(places.flat, coefficients.scales, strict=True):
     alone = wam.reconstruct(coefficients.keep(coefficients.largest(1, [scale])))  # all of one scale, none of the others
     grey = 0 if scale == "approximation" else 0.5  # differences have both signs
-    place.imshow((grey + alone[0].movedim(0, 2)).clamp(0, 1))
-    place.set(title=scale, xticks=[], yticks=[])
+    gain = 3 if scale == "detail 1" else 1  # it is faint
+    place.imshow((grey + gain * alone[0].movedim(0, 2)).clamp(0, 1))
+    place.set(title=f"{scale}, times 3" if gain == 3 else scale, xticks=[], yticks=[])
 
 # %% [markdown]
-# **How to read it.** The approximation has colours and hardly a shape; details 5 to 3 have the cup, ever sharper;
-# detail 1 has thin lines. Added up, they are the photo. (Grey is zero in the details.)
+# **How to read it.** The approximation has colours and hardly a shape; detail 5 hints at the cup, details 4 and 3 have
+# it; detail 1 has thin lines, drawn here three times as strong. Added up, all are the photo. (Grey is zero in the
+# details.)
 #
 # Mix them yourself. An explorer shows an explanation, so we explain a made-up score: half of the photo's energy. Its
 # gradient is the photo itself (*saliency* is one gradient, without noisy copies), and what you see are the photo's own
@@ -159,9 +162,9 @@ player
 player.gains = [0, 1, 1, 0, 0, 0, 0]  # of the scales, coarse to fine
 
 # %% [markdown]
-# **How to read it.** Frequency goes up, time to the right; a dark tile is a large coefficient. The second cell left the
-# octaves from 125 to 500 Hz: most of the bass. Its note, 98 Hz, lies below: most of the energy is in the overtones. The
-# violin's lies higher.
+# **How to read it.** Frequency goes up, time to the right; a dark tile is a large coefficient. The percentages: how
+# much of such a wave's energy lies in its octave. The second cell left the octaves from 125 to 500 Hz: most of the
+# bass. Its note, 98 Hz, lies below: most of the energy is in the overtones. The violin's lies higher.
 #
 # ## 5. Where the map misleads
 #

@@ -35,6 +35,7 @@ network = wam.samples.image_model()
 cat = wam.samples.images()["cat"].signal  # Photo: Stéfan van der Walt, CC0
 sensitivity = wam.explain(network, cat, level=5, samples=25, batch_size=8)
 asked = {"sensitivity": sensitivity, "contribution": sensitivity.contribution()}
+# 16 equal steps from nothing to the whole photo; the random control is the mean of 2 random orders
 report = wam.evaluate(network, cat, asked, steps=16, controls=2, batch_size=8)
 
 # %% tags=["view"]
@@ -51,27 +52,29 @@ for panel, (method, step) in zip(panels, order, strict=True):
 
 # %% [markdown]
 # **How to read it.** Drag the cursor: beside the curves stands what the network saw there; four such pictures are
-# below. With three sixteenths of the coefficients, those that contribute most, the cat is as probable as in the whole
-# photo. Without the first sixteenth it is gone.
+# below. (The view calls the coefficients *units*.) With three sixteenths of the coefficients, those that contribute
+# most, the cat is as probable as in the whole photo. Without the first sixteenth it is gone. In the third picture *you*
+# see a cat as well; the network gives it less than 1 %. To the fourth, black squares and all, it gives more than to the
+# whole photo. The curves say what the network sees, not you.
 #
 # ## 2. Better than what?
 #
-# The grey curves are *controls*, which never saw the network: *random*, and *magnitude*, the coefficients by their own
-# size. **Predict.** Put the four in order.
+# The grey curves are *controls*, which never saw the network: *random*, and *magnitude*, the coefficients by how
+# large they are themselves. **Predict.** Put the four in order.
 
 # %% tags=["nbval-check-output", "keep_output"] jupyter={"outputs_hidden": true}
 for name, inserted, deleted in zip(report.methods, report.insertion[:, 0], report.deletion[:, 0], strict=True):
     print(f"{name:24}  insertion {inserted:.2f} - deletion {deleted:.2f} = faithfulness {inserted - deleted:+.2f}")
 
 # %% [markdown]
-# Size alone wins. A photo's few large coefficients hold most of what can be seen, so that this test rewards
+# Magnitude alone wins. A photo's few large coefficients hold most of what can be seen, so that this test rewards
 # *compression*, too. But one photo proves nothing.
 #
 # ## 3. Forty digits
 #
 # A small network reads digits. It wasn't trained on [these](../tests/data/README.md).
 #
-# **Predict.** Will size win again? By more than chance?
+# **Predict.** Will magnitude win again? By more than chance?
 
 # %%
 model = wam.samples.digit_model()
@@ -85,11 +88,11 @@ measured = wam.evaluate(model, digits, many, target=classes, steps=16, controls=
 
 # %% tags=["nbval-check-output", "keep_output"] jupyter={"outputs_hidden": true}
 def table(report):
-    """Print the mean faithfulness of every order, and how far it is from that of size."""
-    *_, size = report.methods
+    """Print the mean faithfulness of every order, and how far it is from that of magnitude."""
+    *_, magnitude = report.methods
     for name in report.methods:
         text = f"{name:25}"
-        for words, minus in [("", None), ("   from size ", size)]:
+        for words, minus in [("", None), ("   from magnitude ", magnitude)]:
             if name != minus:
                 mean, low, high = (round(each, 2) + 0.0 for each in report.interval(name, minus=minus))
                 text += f"{words}{mean:+.2f} [{low:+.2f}, {high:+.2f}]"
@@ -100,7 +103,7 @@ table(measured)
 
 # %% [markdown]
 # In brackets are 95 % *intervals*: of a hundred made like this, about 95 hold the mean over *all* such digits. A
-# difference is taken digit by digit. That of contributions and size is small, sure, and on the wrong side of zero.
+# difference is taken digit by digit. That of contributions and magnitude is small, sure, and on the wrong side of zero.
 #
 # **Predict.** That contributions beat *random*, how many digits does it take to know?
 
@@ -115,17 +118,19 @@ for count in [10, 20, 40]:
 # Few, as the difference is large. An interval reaches about twice the spread, divided by the root of the number of
 # digits; of few rather more. Below ten, a report shows none.
 #
-# ## 4. A question that size can't answer
+# ## 4. A question that magnitude can't answer
 #
 # Now two digits lie side by side, and we ask *which of the two* speaks for a class: first for one, then for the other.
 # Insertion begins with the largest *signed* contribution, and measures p(A) / (p(A) + p(B)).
 #
-# **Predict.** What does size score? And the map?
+# **Predict.** What does magnitude score? And the map?
 
 # %% tags=["nbval-check-output", "keep_output"] jupyter={"outputs_hidden": true}
 first, second = draw_pairs(classes, 20).T
-pairs = side_by_side(digits[first], digits[second], torch.stack([classes[first], classes[second]], 1)).both_ways()
+pairs = side_by_side(digits[first], digits[second], torch.stack([classes[first], classes[second]], 1))
+pairs = pairs.both_ways()  # every pair twice, asking for its first class, then for its second
 of_one = wam.explain(model, pairs.signal, pairs.classes[:, 0], level=2, progress=False)
+# `groups`: both questions about a pair go together, so that the intervals count pairs
 options = {"target": pairs.classes, "groups": pairs.groups, "controls": 2, "progress": False}
 contrast = wam.evaluate(model, pairs.signal, {"contribution": of_one.contribution()}, protocol="contrast", **options)
 table(contrast)
@@ -133,15 +138,15 @@ table(contrast)
 # %% tags=["view"]
 _, panels = plt.subplots(1, 4, figsize=(9, 1.6), layout="constrained")
 signs = of_one.contribution().view(wavelet=None).attribution.flatten().reshape(-1, 16, 32)
-for panel, item in zip(panels, [0, 20, 1, 21], strict=True):
+for panel, item in zip(panels, [11, 31, 1, 21], strict=True):
     panel.imshow(signs[item], cmap="PuOr_r", vmin=-signs[item].abs().max(), vmax=signs[item].abs().max())
     panel.contour(pairs.signal[item, 0], levels=[0.5], colors="grey", linewidths=0.7)
     panel.set(title=f"why {pairs.classes[item, 0]}?", xticks=[], yticks=[])
 
 # %% [markdown]
-# **How to read it.** Contributions, drawn in the pixels: orange speaks for the class, purple against it. Size scores
-# nothing, and must: it has the same order for both questions, and what helps in one hurts in the other. The *signs* of
-# a map know for whom a stroke speaks.
+# **How to read it.** Contributions, drawn in the pixels: orange speaks for the class, purple against it. Magnitude
+# scores nothing, and must: it has the same order for both questions, and what helps in one hurts in the other. The
+# *signs* of a map know for whom a stroke speaks.
 #
 # ## 5. Where the map misleads
 #
@@ -188,8 +193,8 @@ print(wam.sanity_check(model, digits[:10], methods, stages=1, progress=False))
 # asks again: the edges are the same, so they show the digit, not the network.
 #
 # The contributions fail, too! Most of a picture is paper, and a slope times nothing is nothing, whatever was learnt.
-# Their sizes show where the ink is; what the network knows is in their signs, which section 4 asked for and this check
-# doesn't look at.
+# Their magnitudes show where the ink is; what the network knows is in their signs, which section 4 asked for and this
+# check doesn't look at.
 #
 # So “is it true?” is several questions. How few coefficients are needed? For whom do they speak? Does the map depend on
 # what was learnt? Say which you asked, and show the controls.
@@ -239,7 +244,7 @@ checks.unmasked(lambda _model, signal, _target: signal[:, 0])  # the ink
 # ## Recall
 #
 # 1. An insertion area is 0.8. Is the map good?
-#    <details><summary>Answer</summary>Unknown: what do random and size score by the same rule?</details>
+#    <details><summary>Answer</summary>Unknown: what do random and magnitude score by the same rule?</details>
 # 2. A hundred digits give ±0.06. How many give ±0.03?
 #    <details><summary>Answer</summary>Four hundred: the root again.</details>
 # 3. A map is the same after the network was shuffled. What does it show?

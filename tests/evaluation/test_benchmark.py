@@ -252,10 +252,45 @@ def test_a_run_in_which_everything_fails_stops_early(tmp_path: Path) -> None:
     def broken(model: Any, signal: Tensor, target: int) -> Tensor:
         raise ZeroDivisionError("my bug")
 
-    with pytest.raises(RuntimeError, match=r"first 5 items all failed.*method 'mine': ZeroDivisionError: my bug"):
+    with pytest.raises(RuntimeError, match=r"first 5 item\(s\) all failed.*method 'mine': ZeroDivisionError: my bug"):
         run(tmp_path / "a.sqlite", methods={"mine": broken})
     assert len(records(tmp_path / "a.sqlite")) == 5
     run(tmp_path / "a.sqlite", dataset=data(2))  # as there is nothing to lose, another run may take the file
+
+
+def test_a_few_items_that_all_fail_are_told_too(tmp_path: Path) -> None:
+    for _ in range(2):  # the second time there is nothing left to do
+        with pytest.raises(RuntimeError, match=r"first 2 item\(s\) all failed; .*out of range.*pass `retry=True`"):
+            run(tmp_path / "a.sqlite", model=Fails(2, 1), dataset=[damaged()[3]] * 2)
+
+
+class Unreadable(Samples):
+    """The first ones can't be read."""
+
+    def __init__(self, bad: int) -> None:
+        self._bad = bad
+
+    def __len__(self) -> int:
+        return 8
+
+    def __getitem__(self, index: int) -> Any:
+        if index < self._bad:
+            raise OSError("no such picture")
+        return data(8)[index]
+
+
+def test_first_items_that_cannot_be_read_are_recorded_like_any_other(tmp_path: Path) -> None:
+    report = run(tmp_path / "a.sqlite", dataset=Unreadable(4))
+    assert report.failed == dict.fromkeys(range(4), "reading it: OSError: no such picture")
+    assert report.items == 4
+    stream = run(tmp_path / "b.sqlite", dataset=iter(["no item", "no item", *data(4)[2:]]))
+    assert list(stream.failed) == [0, 1]
+    same(records(stream.store)[2:], records(run(tmp_path / "c.sqlite", dataset=data(4)).store)[2:])
+
+
+def test_a_data_set_of_which_no_item_can_be_read_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="no such picture"):
+        run(tmp_path / "a.sqlite", dataset=Unreadable(5))
 
 
 def test_what_methods_warn_of_is_in_the_report(tmp_path: Path) -> None:
@@ -263,6 +298,57 @@ def test_what_methods_warn_of_is_in_the_report(tmp_path: Path) -> None:
     report = run(tmp_path / "a.sqlite", methods=methods, dataset=data(3))
     assert "completeness gap" in report.warned[0][0]
     assert "item(s) came with warnings; item 0: Integrated Gradients with 1 passes" in str(report)
+
+
+class Normalising(SmallNet):
+    """Its statistics move with every pass in training mode."""
+
+    def __init__(self) -> None:
+        super().__init__(2, 1)
+        self.norm = torch.nn.BatchNorm2d(1, dtype=torch.float64)
+
+    def forward(self, signal: Tensor) -> Tensor:
+        return super().forward(self.norm(signal))
+
+
+def by_hand(model: Any, signal: Tensor, target: int) -> Tensor:
+    """Saliency, as it is written in a notebook."""
+    signal.requires_grad_()
+    model(signal)[:, target].sum().backward()
+    assert signal.grad is not None
+    return signal.grad.abs().sum(1)
+
+
+def test_functions_see_a_model_in_evaluation_mode_and_leave_it_as_it_was(tmp_path: Path) -> None:
+    model = Normalising().train()
+    model.linear.eval()
+    before = {name: values.clone() for name, values in model.state_dict().items()}
+    methods: dict[str, Any] = {"mine": by_hand, "again": by_hand}
+    run(tmp_path / "a.sqlite", model=model, dataset=data(3), methods=methods)
+    assert model.training
+    assert model.norm.training
+    assert not model.linear.training
+    assert all(torch.equal(values, before[name]) for name, values in model.state_dict().items())
+    assert all(weights.grad is None for weights in model.parameters())
+    run(tmp_path / "b.sqlite", model=model.eval(), dataset=data(3), methods=methods)
+    same(records(tmp_path / "a.sqlite"), records(tmp_path / "b.sqlite"))
+    mine, again = records(tmp_path / "a.sqlite")[0].rows[:2]
+    assert (mine.method, again.method) == ("mine", "again")
+    assert mine.insertion == again.insertion, "the second one found no gradient of the first in the signal"
+
+
+def test_a_model_is_as_it_was_after_a_function_failed(tmp_path: Path) -> None:
+    def broken(model: Any, signal: Tensor, target: int) -> Tensor:
+        by_hand(model, signal, target)
+        raise ZeroDivisionError("my bug")
+
+    model = Normalising().train()
+    model.linear.weight.grad = kept = torch.ones_like(model.linear.weight)
+    with pytest.raises(RuntimeError, match="my bug"):
+        run(tmp_path / "a.sqlite", model=model, dataset=data(5), methods={"mine": broken})
+    assert model.norm.training
+    assert model.linear.weight.grad is kept
+    assert torch.equal(kept, torch.ones_like(kept))
 
 
 def test_who_watches_is_told_of_every_item_and_can_stop(tmp_path: Path) -> None:
@@ -398,6 +484,31 @@ def test_another_data_set_of_the_same_length_is_refused(tmp_path: Path) -> None:
         run(tmp_path / "a.sqlite", dataset=list(reversed(data(3))))
 
 
+@pytest.mark.parametrize("kind", [list, iter], ids=["by number", "as a stream"])
+def test_another_item_among_those_that_are_done_is_refused(tmp_path: Path, kind: Any) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "a.sqlite", dataset=kind(data(4)), progress=lambda done, total: done < 3)
+    before = records(tmp_path / "a.sqlite")
+    (signal, label), others = data(4)[2], data(4)
+    for changed in ((signal + 1, label), (signal, label + 1)):
+        others[2] = changed
+        with pytest.raises(ValueError, match=r"item 2 of `dataset` is not the one that was measured"):
+            run(tmp_path / "a.sqlite", dataset=kind(others))
+    same(before, records(tmp_path / "a.sqlite"))
+    run(tmp_path / "a.sqlite", dataset=kind(data(4)))
+
+
+def test_by_number_all_that_is_done_is_compared_before_any_is_measured(tmp_path: Path) -> None:
+    items: list[Any] = list(data(3))
+    items[0] = "no item"
+    run(tmp_path / "a.sqlite", dataset=items)
+    with Store(tmp_path / "a.sqlite") as store:
+        store.forget_failures()
+    with pytest.raises(ValueError, match=r"item 1 of `dataset` is not the one that was measured"):
+        run(tmp_path / "a.sqlite", dataset=[*data(1), *reversed(data(3)[1:])])
+    assert [each.item for each in records(tmp_path / "a.sqlite")] == [1, 2]
+
+
 class NeverCalled(SmallNet):
     def forward(self, signal: Tensor) -> Tensor:
         raise AssertionError("The model was called.")
@@ -409,12 +520,20 @@ BAD: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "empty": ({"dataset": iter(())}, ValueError, "at least one item"),
     "no tensors": ({"dataset": ["a.png"]}, TypeError, r"ToTensor\(\)"),
     "batches": ({"dataset": [torch.zeros(8, 3, 4, 4, 4, 4)]}, ValueError, "axes .item, channel"),
-    "bytes": ({"dataset": [(torch.zeros(1, 8, 8, dtype=torch.uint8), 0)]}, TypeError, "float32 or float64"),
+    "bytes": (
+        {"dataset": [(torch.zeros(1, 8, 8, dtype=torch.uint8), 0)]},
+        TypeError,
+        r"float32 or float64; got torch.uint8. Pass `signal\.float\(\)`",
+    ),
     "no labels": ({"dataset": torch.zeros(2, 1, 8, 8)}, ValueError, "needs items .signal, label."),
     "label of words": ({"dataset": [(torch.zeros(1, 8, 8), "cat")]}, ValueError, "whose label is a class"),
     "target": ({"target": "cat"}, TypeError, "'label'"),
     "no methods": ({"methods": {}}, TypeError, "standard_methods"),
-    "no method": ({"methods": {"WAM": "smoothgrad"}}, TypeError, "standard_methods"),
+    "no method": (
+        {"methods": {"WAM": "smoothgrad"}},
+        TypeError,
+        r"`methods\['WAM'\]` must be callable.*; got str.*standard_methods",
+    ),
     "unknown protocol": ({"protocol": "rice"}, ValueError, "Did you mean 'rise'"),
     "superpixels": (
         {"unit": "superpixel"},
@@ -445,6 +564,8 @@ BAD: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "batch size": ({"batch_size": 0}, ValueError, "batch_size"),
     "client": ({"client": "localhost:8786"}, TypeError, "must be a dask.distributed.Client"),
     "folder": ({"store": "none/a.sqlite"}, FileNotFoundError, "mkdir"),
+    "no store": ({"store": None}, TypeError, "`store` must be a path"),
+    "in memory": ({"store": ":memory:"}, ValueError, "`store` must name a file"),
 }
 
 

@@ -127,6 +127,12 @@ def test_what_cannot_be_drawn_beside_each_other_is_refused() -> None:
         scale_profiles({"a": found, "b": profile(looks_at("detail 1"), method=Explainer("saliency", level=1))})
 
 
+def test_a_first_item_that_cannot_be_read_is_one_that_failed() -> None:
+    found = profile(looks_at("detail 1"), ["no item", *signals(3)])
+    assert found.items == (1, 2, 3)
+    assert "must give (signal, label)" in found.failed[0]
+
+
 def test_a_model_for_which_everything_fails_is_told() -> None:
     with pytest.raises(RuntimeError, match=r"first 5 item.* all failed; the last one: ValueError: nothing stands out"):
         profile(lambda signal: 0 * signal.flatten(1))

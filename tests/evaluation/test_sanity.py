@@ -145,6 +145,30 @@ def test_cascading_keeps_what_was_shuffled_and_independent_does_not(digits: torc
     assert all(torch.equal(values, before[name]) for name, values in model.named_parameters()), "the model is untouched"
 
 
+def test_methods_see_models_in_evaluation_mode_and_leave_them_as_they_were(digits: torch.Tensor) -> None:
+    seen: list[torch.Tensor] = []
+
+    def by_hand(model: torch.nn.Module, signal: torch.Tensor, _: Any) -> Maps:
+        assert not any(module.training for module in model.modules())
+        signal.requires_grad_()
+        model(signal)[:, 0].sum().backward()
+        assert signal.grad is not None
+        seen.append(signal.grad)
+        return signal.grad[:, 0]
+
+    norm = torch.nn.BatchNorm3d(1)
+    norm.weight.grad = kept = torch.ones(1)
+    model = torch.nn.Sequential(norm, volume_model()).train()
+    found = sanity_check(model, digits, {"mine": by_hand}, target=0, against={"itself": model}, progress=False)
+    assert norm.training
+    assert norm.running_mean is not None
+    assert not norm.running_mean.any()
+    assert norm.weight.grad is kept
+    assert kept.item() == 1
+    assert torch.equal(*seen), "the second one found no gradient of the first in the signal"
+    assert found.means("mine") == pytest.approx(1)
+
+
 def test_it_can_be_repeated_and_leaves_the_global_generator(digits: torch.Tensor) -> None:
     state = torch.get_rng_state()
     runs = [
@@ -170,6 +194,9 @@ def test_a_constant_map_has_no_similarity_and_fails(digits: torch.Tensor) -> Non
     [
         ({"methods": {}}, "`methods` must be a dict of name and callable"),
         ({"methods": {"bad": lambda *_: 3}}, r"`methods\['bad'\]` must return an Explanation, Coefficients or a map"),
+        ({"methods": {"a": None}}, r"`methods\['a'\]` must be callable, as \(model, signal, target\); got NoneType"),
+        ({"methods": {"nan": lambda _m, signal, _: signal[:, 0] / 0}}, r"maps of `methods\['nan'\]` must be finite"),
+        ({"against": {"a": 3}}, r"`against\['a'\]` must be a model, which can be called; got int. Pass e.g. `against="),
         ({"randomisation": "casading"}, "`randomisation` must be one of .* Did you mean 'cascading'"),
         ({"limit": "half"}, "`limit` must be a number above 0; got 'half'. Pass e.g. `limit=0.5`"),
         ({"tolerance": 0}, "`tolerance` must be a number above 0; got 0. Pass e.g. `tolerance=0.05`"),

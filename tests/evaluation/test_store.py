@@ -134,6 +134,22 @@ def test_what_is_no_store_is_refused(tmp_path: Path) -> None:
         Store(tmp_path, SETTINGS)
 
 
+@pytest.mark.usefixtures("as_a_user")
+def test_what_names_no_file_is_refused() -> None:
+    for given in (None, 3, b"x"):
+        with pytest.raises(TypeError, match=rf"`store` must be a path.*; got {given!r}\. Pass e.g. `store="):
+            Store(given, SETTINGS)  # type: ignore[arg-type]
+    for name in (":memory:", "file:a.db", "file:a?mode=memory"):
+        with pytest.raises(ValueError, match="`store` must name a file, which is opened again"):
+            Store(name, SETTINGS)
+
+
+def test_a_file_that_cannot_be_opened_is_told_as_such(tmp_path: Path) -> None:
+    (tmp_path / "a.sqlite").symlink_to(tmp_path / "nowhere/a.sqlite")
+    with pytest.raises(OSError, match=r"can be opened and written; SQLite says of .*a\.sqlite': unable to open"):
+        Store(tmp_path / "a.sqlite", SETTINGS)
+
+
 def test_functions_are_told_apart_by_what_they_do() -> None:
     def multiply(by: int) -> object:
         return lambda value: value * by

@@ -19,7 +19,7 @@ from torch import Tensor
 import wam_widgets as wam
 from tests.training.digits import read
 from wam_widgets.evaluation import SanityReport, standard_methods
-from wam_widgets.evaluation.sanity import Method
+from wam_widgets.evaluation.explainer import Method
 from wam_widgets.samples import digit_model, shuffled_digit_model
 
 FOLDER = Path(__file__).parents[2] / "bench"

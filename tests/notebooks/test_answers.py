@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import torch
 
 from notebooks import checks
-from notebooks.checks.answers import said
+from notebooks.checks.answers import number, said
 
 from .exercises import said as printed
 
@@ -31,6 +32,23 @@ def test_what_a_check_cannot_read_is_named_by_type_and_shape(capsys: pytest.Capt
     ]:
         longer("four", answer)
         assert printed(capsys) == expected
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [8, 8.0, np.int64(8), np.float32(8), np.array([[8]]), torch.tensor(8), torch.tensor([8.0], requires_grad=True)],
+)
+def test_one_number_is_read_whatever_type_it_has(answer: Any) -> None:
+    assert number(answer) == 8.0
+    assert type(number(answer)) is float
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [None, "8", True, np.True_, torch.tensor(True), torch.tensor([8, 8]), np.array([]), [8], math.nan],
+)
+def test_what_is_not_one_finite_number_is_none(answer: Any) -> None:
+    assert number(answer) is None
 
 
 @pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 from torch.nn.functional import avg_pool2d
@@ -28,10 +29,13 @@ def test_a_standard_error_of_nine_is_told_from_others(capsys: pytest.CaptureFixt
         ("Nearly: that is of all 25 copies", answers.std() / 5),
         ("Nearly: that is the spread", spread),
         ("Nearly: divide by the root of 9, not by 9", spread / 9),
+        ("Nearly: in the spread, divide by n − 1, here 8", np.std(nine) / 3),
+        ("Nearly: in the spread, divide by n − 1, here 8", answers[:9].std(unbiased=False) / 3),
         ("Nearly: only 9 were asked", spread / 5),
         ("Nearly: take the spread of the nine", answers.std() / 3),
         ("Right: ", spread / 3),
         ("Right: ", torch.tensor([spread / 3])),
+        ("Right: ", np.float32(spread / 3)),
     ]:
         checks.error_computed(answers, given)
         assert said(capsys).startswith(answer)

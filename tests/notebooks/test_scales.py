@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
+import torch
 
 from notebooks import checks
 
@@ -32,8 +34,10 @@ def test_an_octave_is_told_from_others(capsys: pytest.CaptureFixture[str]) -> No
         ("Not yet: expected the two ends of an octave of section 4, such as 125 and 250; got 3 and 700", 3, 700),
         ("Not yet: expected the two ends", "low", None),
         ("Not yet: that octave holds 17%", 1000, 2000),
+        ("Not yet: that octave holds 17%", 2000, 1000),
         ("Nearly: the lower frequency comes first", 1000, 500),
         ("Right: it holds 66%", 500, 1000.0),
+        ("Right: it holds 66%", torch.tensor(500), np.float32(1000)),
     ]:
         checks.loudest_octave(low, high)
         assert said(capsys).startswith(answer)
@@ -44,10 +48,14 @@ def test_a_shift_that_keeps_coefficients_is_told_from_others(capsys: pytest.Capt
         ("Still to do", ...),
         ("Not yet: expected a whole number of pixels", "eight"),
         ("Not yet: expected a whole number of pixels", 0),
+        ("Not yet: expected a whole number of pixels", 8.5),
         ("Not yet: 3 is odd", 3),
         ("Not yet: 12 pixels move detail 2 by whole places, but not detail 3", 12),
         ("Nearly: 16 pixels do it", 16),
         ("Right: ", 8),
+        ("Right: ", 8.0),
+        ("Right: ", np.int64(8)),
+        ("Right: ", torch.tensor(8)),
     ]:
         checks.same_coefficients(pixels)
         assert said(capsys).startswith(answer)

@@ -31,7 +31,10 @@ def test_a_count_is_told_from_others(capsys: pytest.CaptureFixture[str]) -> None
         ("Not yet: the first answer should be", 7, 7),
         ("Not yet: expected 100 copies of noise; got 25 passes", few, 0),
         ("Nearly: that is the number in all scales together", many, int(counts.sum())),
-        ("Not yet: add up", many, "many"),
+        ("Nearly: those are the numbers of all scales, coarse to fine. Take the last, detail 1", many, counts),
+        ("Not yet: the second answer should be one number", many, counts[:-1]),
+        ("Not yet: the second answer should be one number", many, "many"),
+        ("Not yet: add up", many, int(counts[-1]) + 1),
         ("Right: ", many, counts[-1]),
         ("Right: ", many, int(counts[-1])),
     ]:

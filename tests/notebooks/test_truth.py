@@ -54,6 +54,9 @@ def test_a_fraction_read_off_a_curve_is_told_from_others(capsys: pytest.CaptureF
         ("Not yet: find the first step", 0.9),
         ("Right: 75%", 0.75),
         ("Right: 75%", UNITS[3]),
+        ("Right: 75%", np.float32(0.75)),
+        ("Right: 75%", torch.tensor(0.75)),
+        ("Right: 76%", 0.755),  # as far off as 88 % from 0.875
     ]:
         checks.curve_read(report(), given)
         assert said(capsys).startswith(answer)
@@ -86,6 +89,11 @@ def test_a_map_that_never_asked_is_told_from_others(capsys: pytest.CaptureFixtur
     def smooth(model: Any, signal: torch.Tensor, target: Any) -> wam.Explanation:
         return wam.explain(model, signal, target, samples=8, level=2, progress=False)
 
+    noise = torch.Generator().manual_seed(0)
+
+    def dice(_model: Any, signal: torch.Tensor, _target: Any) -> torch.Tensor:
+        return torch.rand(len(signal), 16, 16, generator=noise)
+
     def careless(_model: Any, _signal: torch.Tensor, _target: Any) -> torch.Tensor:
         raise IndexError("no such row")
 
@@ -95,8 +103,10 @@ def test_a_map_that_never_asked_is_told_from_others(capsys: pytest.CaptureFixtur
         ("Not yet: it was called, and then: IndexError: no such row", careless),
         ("Not yet: it was called, and then: TypeError: `methods['yours']` must return", lambda *_: None),
         ("Not yet: its map is the same everywhere", lambda _model, signal, _target: torch.ones_like(signal[:, 0])),
-        ("Not yet: it passes", smooth),
+        ("Not yet: it passes, with ", smooth),
         ("Right: it fails, with 1.00", lambda _model, signal, _target: signal[:, 0]),
     ]:
         checks.unmasked(given)
         assert said(capsys).startswith(answer)
+    checks.unmasked(dice)
+    assert "or it is another map at every call (random numbers pass, too" in said(capsys)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
@@ -22,6 +23,7 @@ def test_a_box_of_the_legs_is_told_from_others(capsys: pytest.CaptureFixture[str
         ("Not yet: along up that is voxel 0 to 16; the legs", [0, 0.5, 0, 1, 0, 1]),
         ("Right: ", [0, legs, 0, 1, 0, 1]),
         ("Right: ", (0.0, 0.38, 0, 1, 0, 1)),
+        ("Right: ", [0, np.float32(legs), 0, 1, 0, torch.tensor(1)]),
     ]:
         checks.legs_shown(given)
         assert said(capsys).startswith(answer)

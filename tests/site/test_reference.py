@@ -14,12 +14,6 @@ from .conftest import Site
 
 NAMES = public_names()
 
-#: Results without an example of their own yet: they stand in that of the function that returns them. Add none.
-OWED = {
-    "wam_widgets.evaluation.SanityReport",
-    "wam_widgets.evaluation.ScaleProfile",
-}
-
 
 def test_the_list_holds_what_each_module_offers_once() -> None:
     assert "wam_widgets.explain" in NAMES
@@ -28,7 +22,7 @@ def test_the_list_holds_what_each_module_offers_once() -> None:
     assert NAMES["wam_widgets.evaluate"] is wam.evaluation.evaluate
 
 
-@pytest.mark.parametrize("name", [name for name, value in NAMES.items() if callable(value) and name not in OWED])
+@pytest.mark.parametrize("name", [name for name, value in NAMES.items() if callable(value)])
 def test_every_public_name_has_an_example_that_runs(name: str) -> None:
     examples = doctest.DocTestParser().get_examples(inspect.getdoc(NAMES[name]) or "")
     assert [each for each in examples if not each.options.get(doctest.SKIP)], (

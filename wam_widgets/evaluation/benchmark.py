@@ -22,7 +22,7 @@ from wam_widgets.attribution.passes import Model, predicted, undisturbed
 from wam_widgets.attribution.progress import Progress
 from wam_widgets.checks import optional_module, require_count, require_one_of
 
-from .explainer import Explainer
+from .explainer import Explainer, Method, ask, require_methods
 from .faithfulness import FaithfulnessReport, evaluate
 from .fingerprint import fingerprint
 from .items import Data, Groups, Item, Items, groups_in_words, target_in_words
@@ -46,15 +46,12 @@ from .tracing import KINDS, Probability, Task
 if TYPE_CHECKING:
     import pandas as pd
 
-Explain = Callable[..., Importance]
-"""(model, signal, target) -> Explanation, Coefficients or a map of the samples, shape (item, *space)."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Job:
     """What is done with every item: all that a worker needs but the model."""
 
-    methods: Mapping[str, Explain]
+    methods: Mapping[str, Method]
     protocols: tuple[Protocol, ...]
     target: int | Contrast | Score | None
     probability: Probability
@@ -109,7 +106,7 @@ class Job:
         )
 
     def _explain(
-        self, method: Explain, model: Model, signal: Tensor, target: Any, seed: int, passes: dict[str, Any]
+        self, method: Method, model: Model, signal: Tensor, target: Any, seed: int, passes: dict[str, Any]
     ) -> Importance:
         if isinstance(method, Explainer) and method.shared is not None:
             if method.shared not in passes:
@@ -117,7 +114,9 @@ class Job:
             return method.seen(passes[method.shared])
         options = {"seed": seed, "batch_size": self.batch_size}
         taken = _parameters(method)
-        return method(model, signal, target, **{name: value for name, value in options.items() if name in taken})
+        given = {name: value for name, value in options.items() if name in taken}
+        with seeded(seed):
+            return ask(method, model, signal, target, **given)
 
     def _rows(
         self,
@@ -186,9 +185,9 @@ class BenchmarkReport:
     """What the results depend on: model, data set, methods, protocols, seed and so on."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "store", Path(self.store))
         object.__setattr__(self, "confidence", require_confidence(self.confidence))
         with self._open() as store:
+            object.__setattr__(self, "store", store.path)
             object.__setattr__(self, "configuration", store.configuration)
 
     @property
@@ -315,7 +314,7 @@ class BenchmarkReport:
 def benchmark(
     model: Model,
     dataset: Data,
-    methods: Mapping[str, Explain],
+    methods: Mapping[str, Method],
     *,
     store: str | Path,
     protocol: str | Protocol | Sequence[str | Protocol] = "wam",
@@ -339,8 +338,9 @@ def benchmark(
 ) -> BenchmarkReport:
     r"""Measure the faithfulness of several methods over a data set, item by item, into a file.
 
-    A run that was killed, or interrupted, is continued by the same call: items that are in the store aren't done again,
-    and the rows are those of a run without interruption. Memory doesn't grow with the number of items.
+    A run that was killed, or interrupted, is continued by the same call: items that are in the store are read, to see
+    that they are the same, but not done again, and the rows are those of a run without interruption. Memory doesn't
+    grow with the number of items.
 
     Parameters
     ----------
@@ -353,7 +353,7 @@ def benchmark(
         By name: an `Explainer`, `standard_methods()`, or any function of (model, signal, target), where the signal is
         one item, (1, channel, \*space), that returns an Explanation, Coefficients or a map, shape (1, \*space). One
         that has parameters `seed` or `batch_size` is given these; for all, the global random generators start from the
-        item's seed.
+        item's seed. The model is in evaluation mode, and is left as it was.
     store : str or Path
         An SQLite file: new, or of the same run. Its tables are documented in itself (`.schema`); others may read it
         while the run goes on.
@@ -390,10 +390,12 @@ def benchmark(
     ------
     TypeError, ValueError
         Before any pass: for a store of another run (what differs is said), a data set without labels where labels are
-        needed, methods that can't work for the first item, a model that can't be sent to workers, and all that
-        `evaluate` refuses.
+        needed, methods that can't work for the first item that can be read, a model that can't be sent to workers, and
+        all that `evaluate` refuses. Of a stream, that an item isn't the one that was measured is told when it comes.
+    OSError
+        If the store can't be opened or written.
     RuntimeError
-        If the first five items all fail.
+        If the first five items all fail, or all do.
     KeyboardInterrupt
         If interrupted: all that was finished is in the store.
 
@@ -418,7 +420,8 @@ def benchmark(
         "steps": steps, "domain": domain, "baseline": baseline, "order": order, "unit": unit, "axis": axis,
         "quantity": quantity,
     }  # fmt: skip
-    named = _require_methods(methods)
+    require_methods(methods)
+    named = {str(name): method for name, method in methods.items()}
     rules = _require_rules(model, items.first, named, target, protocol, probability, number, overrides)
     job = Job(
         methods=named,
@@ -462,10 +465,13 @@ def _run(
             failures += record.error is not None
             any_good |= record.error is None
             if not any_good and failures >= FAILURES_AT_FIRST:
-                raise RuntimeError(
-                    f"The first {failures} items all failed; the last one: {record.error} If that is put right without "
-                    f"changing any setting, pass `retry=True`."
-                )
+                break
+    if not any_good:
+        errors = list(store.failed().values())
+        raise RuntimeError(
+            f"The first {len(errors)} item(s) all failed; the last one: {errors[-1]} If that is put right without "
+            f"changing any setting, pass `retry=True`."
+        )
 
 
 def _records(
@@ -481,26 +487,33 @@ def _records(
 
 def _todo(items: Items, store: Store) -> Iterator[Item | Record]:
     """Yield the items that aren't done; those that can't be read as records of that."""
-    compared = False
+    if items.by_number:  # all are compared before any is measured
+        for index, read in items:
+            if before := store.digest(index):
+                _require_same(_read(index, read), before)
     for index, read in items:
         before = store.digest(index)
-        if before is not None and compared and items.by_number:
-            continue
-        try:
-            item = read()
-        except Exception as error:  # noqa: BLE001  # whatever it is, it is this item's, and told
-            if before is None:
-                yield Record(index, 0, index, None, "", error=f"reading it: {error_in_words(error)}")
-            continue
         if before is None:
-            yield item
-            continue
-        if before and before != item.digest:
-            raise ValueError(
-                f"`store` must be of the same data set: item {index} of `dataset` is not the one that was measured. "
-                f"Name another file, or pass the items in the same order and with the same, fixed, transform."
-            )
-        compared = compared or bool(before)
+            yield _read(index, read)
+        elif before and not items.by_number:
+            _require_same(_read(index, read), before)
+
+
+def _read(index: int, read: Callable[[], Item]) -> Item | Record:
+    try:
+        return read()
+    except Exception as error:  # noqa: BLE001  # whatever it is, it is this item's, and told
+        return Record(index, 0, index, None, "", error=f"reading it: {error_in_words(error)}")
+
+
+def _require_same(item: Item | Record, before: str) -> None:
+    """Raise if an item that can be read isn't the one of this digest, which was measured."""
+    if item.digest and item.digest != before:
+        index = item.index if isinstance(item, Item) else item.item
+        raise ValueError(
+            f"`store` must be of the same data set: item {index} of `dataset` is not the one that was measured. Name "
+            f"another file, or pass the items in the same order and with the same, fixed, transform."
+        )
 
 
 def measured(target: Any, protocol: Protocol) -> Any:
@@ -517,19 +530,10 @@ def _cluster() -> Any:
     return cluster
 
 
-def _require_methods(methods: object) -> dict[str, Explain]:
-    if not isinstance(methods, Mapping) or not methods or not all(map(callable, methods.values())):
-        raise TypeError(
-            f"`methods` must be a dict of name and method, a function of (model, signal, target); got {methods!r}. "
-            f"Pass e.g. `standard_methods()`."
-        )
-    return {str(name): method for name, method in methods.items()}
-
-
 def _require_rules(
     model: Model,
     first: Item,
-    methods: Mapping[str, Explain],
+    methods: Mapping[str, Method],
     target: Target,
     protocol: object,
     probability: str,
@@ -574,7 +578,7 @@ def _require_rules(
     return tuple(rules)
 
 
-def _parameters(method: Explain) -> set[str]:
+def _parameters(method: Method) -> set[str]:
     """Return the names of the parameters that a method takes."""
     try:
         return set(inspect.signature(method).parameters)

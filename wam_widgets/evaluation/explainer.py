@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -13,10 +13,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 from wam_widgets.attribution import Contrast, Explanation, Score, explain, gradcam
-from wam_widgets.attribution.passes import Model
+from wam_widgets.attribution.passes import Model, undisturbed
 from wam_widgets.checks import nearest, optional_module, require_one_of
 
+from .ranking import Importance
+
 MethodName = Literal["saliency", "smoothgrad", "integrated_gradients", "gradcam"]
+
+Method = Callable[..., Importance]
+"""(model, signal, target) -> Explanation, Coefficients or a map of the samples, shape (item, *space)."""
 
 #: Options of `explain` that `Explainer` or `benchmark` has itself, or that don't matter to the result.
 _OWN = ("method", "wavelet", "level", "mode", "target", "seed", "batch_size", "progress", "watch", "labels", "grid")
@@ -228,3 +233,45 @@ def standard_methods(
         found["WAM SmoothGrad, denoised"] = Explainer("smoothgrad", **terms, denoised=True, options=options)
         found["SmoothGrad, denoised"] = Explainer("smoothgrad", **pixels, denoised=True, options=options)
     return found
+
+
+def require_methods(methods: object) -> None:
+    """Raise unless they are callables by name, at least one."""
+    advice = (
+        "Pass e.g. `standard_methods()`, or `{'Saliency': lambda model, signal, target: explain(model, signal, target, "
+        "method='saliency')}`."
+    )
+    if not isinstance(methods, Mapping) or not methods:
+        got = "an empty one" if isinstance(methods, Mapping) else type(methods).__name__
+        raise TypeError(f"`methods` must be a dict of name and callable, at least one; got {got}. {advice}")
+    for name, method in methods.items():
+        if not callable(method):
+            got = type(method).__name__
+            raise TypeError(f"`methods[{name!r}]` must be callable, as (model, signal, target); got {got}. {advice}")
+
+
+def ask(method: Method, model: Model, signal: Tensor, target: Any, **options: Any) -> Any:
+    """Let a method explain a signal. It sees the model in evaluation mode, and leaves model and signal as they were.
+
+    Parameters
+    ----------
+    method : callable
+        Any, not only those of this package: it may differentiate as it likes.
+    model, signal, target, **options
+        What it is called with.
+
+    Returns
+    -------
+    Explanation, Coefficients or Tensor
+        Or whatever else it returns: unchecked.
+    """
+    weights = list(model.parameters()) if isinstance(model, torch.nn.Module) else []
+    gradients = [each.grad for each in weights]
+    try:
+        for each in weights:
+            each.grad = None  # what `backward()` adds to would be the caller's, or the last item's
+        with undisturbed(model, signal.device), torch.enable_grad():
+            return method(model, signal.detach().clone(), target, **options)
+    finally:
+        for each, gradient in zip(weights, gradients, strict=True):
+            each.grad = gradient

@@ -23,10 +23,10 @@ from wam_widgets.checks import finite_number, optional_module, require_count, re
 from wam_widgets.transform import Coefficients
 from wam_widgets.transform.grid import require_signal
 
+from .explainer import Method, require_methods
 from .protocols import Baseline, Quantity
 from .ranking import Importance, require_explanations
 from .removal import RULE, Case, Trial, finite_scores, require_fraction
-from .sanity import Method, require_methods
 from .statistics import Values
 from .tracing import Probability, Task
 
@@ -461,12 +461,12 @@ def max_sensitivity(
     require_model(model)
     require_progress(progress)
     signal = require_finite(require_signal(signal).detach())
-    require_methods(methods)
     wanted = require_target(target, len(signal))
     reach = finite_number(radius)
     if reach is None or reach <= 0:
         raise ValueError(f"`radius` must be a positive fraction of the item's range; got {radius!r}. Pass e.g. 0.02.")
     count, start = require_count("samples", samples, 10), require_count("seed", seed, 0, at_least=0)
+    require_methods(methods)
     at_once = min(count, max(1, _SAMPLES_AT_ONCE // signal[0].numel()))
     values = {name: np.full(len(signal), np.nan) for name in methods}
     ranges = (signal.flatten(1).amax(1) - signal.flatten(1).amin(1)).tolist()

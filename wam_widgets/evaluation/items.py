@@ -18,6 +18,7 @@ from wam_widgets.checks import whole_number
 from wam_widgets.transform.grid import require_signal
 
 from .fingerprint import digest, fingerprint
+from .running import FAILURES_AT_FIRST
 
 Data = Any
 """A torch data set, or any iterable, of (signal, label), of signals, or of samples with `.signal` and `.target`."""
@@ -62,7 +63,7 @@ class Items:
     Raises
     ------
     TypeError, ValueError
-        For what is no data set, is empty, or whose first item isn't such a thing.
+        For what is no data set, is empty, or whose first five items can't be read.
     """
 
     def __init__(self, dataset: Data, groups: Groups, *, labelled: bool, seed: int) -> None:
@@ -105,20 +106,23 @@ class Items:
         return self._by_number is not None
 
     def _first(self) -> Item:
-        """Read the first item, so that what is wrong with all of them is told before any work."""
+        """Read the first item that can be read, so that what is wrong with all is told before any work."""
+        stream, begun = self._stream, list[Any]()
+        self._stream = _noted(stream, begun)
+        error: Exception | None = None
         try:
-            if self._by_number is not None:
-                raw = self._by_number[0] if self.total else next(self._stream)
-            else:
-                raw = next(self._stream)
-                self._stream = itertools.chain([raw], self._stream)
-        except StopIteration:
-            raise ValueError("`dataset` must hold at least one item; got an empty one.") from None
-        return self._read(0, raw)
+            for _, read in itertools.islice(self, FAILURES_AT_FIRST):
+                try:
+                    return read()
+                except Exception as failure:  # noqa: BLE001  # whatever it is, another may be readable
+                    error = failure if error is None else error
+        finally:
+            self._stream = itertools.chain(begun, stream)
+        raise ValueError("`dataset` must hold at least one item; got an empty one.") if error is None else error
 
     def _read(self, index: int, raw: Any) -> Item:
         signal, label = _parts(raw)
-        signal = require_signal(signal[None], "signal of the item").detach()
+        signal = require_signal(signal[None]).detach()
         target = _target(label) if self._labelled else None
         if callable(self._groups):
             group: Any = self._groups(raw)
@@ -144,6 +148,13 @@ class Items:
                 f"`groups` must name the group of every item, {self.total}; got {len(groups)}. Pass e.g. the family of "
                 f"each recording."
             )
+
+
+def _noted(stream: Iterator[Any], begun: list[Any]) -> Iterator[Any]:
+    """Yield what a stream gives, and keep it in a list."""
+    for raw in stream:
+        begun.append(raw)
+        yield raw
 
 
 def groups_in_words(groups: Groups) -> Any:

@@ -67,6 +67,14 @@ class ScaleProfile:
         Of the run and of the bootstrap.
     confidence : float
         Of the intervals.
+
+    Examples
+    --------
+    >>> from wam_widgets import samples
+    >>> digits = [each.signal[0] for each in samples.digits().values()]
+    >>> profile = scale_profile(samples.digit_model(), digits, Explainer("saliency", level=2), progress=False)
+    >>> profile.shares.shape  # ten items; the approximation and two details
+    (10, 3)
     """
 
     method: Explainer

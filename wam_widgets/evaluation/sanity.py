@@ -17,7 +17,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from wam_widgets.attribution import Explanation
-from wam_widgets.attribution.arguments import require_finite
+from wam_widgets.attribution.arguments import require_finite, require_model
 from wam_widgets.attribution.passes import predicted, undisturbed
 from wam_widgets.attribution.paths import copy_seed
 from wam_widgets.attribution.score import require_target
@@ -25,10 +25,7 @@ from wam_widgets.checks import finite_number, require_count, require_one_of
 from wam_widgets.transform import Coefficients
 from wam_widgets.transform.grid import require_signal
 
-from .ranking import Importance
-
-Method = Callable[[torch.nn.Module, Tensor, Any], Importance]
-"""From a model, a signal and a target to what it finds important, such as `explain` with its settings."""
+from .explainer import Method, ask, require_methods
 
 Randomisation = Literal["cascading", "independent"]
 """From the output on down, each stage on top of the ones before; or one stage at a time."""
@@ -62,6 +59,14 @@ class SanityReport:
         score that they should sum to, relative to it, see `Explanation.completeness_gap`. The others promise no sum.
     tolerance : float
         A method that misses more, of any item, is incomplete.
+
+    Examples
+    --------
+    >>> from wam_widgets import samples
+    >>> ink = lambda model, signal, target: signal[:, 0]
+    >>> report = sanity_check(samples.digit_model(), samples.digits()["two"].signal, {"ink": ink}, progress=False)
+    >>> report.failing
+    ('ink',)
     """
 
     methods: tuple[str, ...]
@@ -167,7 +172,8 @@ def sanity_check(
     signal : Tensor, shape (item, channel, \*space)
         Some items.
     methods : dict of str to callable
-        By name, (model, signal, target) -> Explanation, Coefficients or map of samples, shape (item, \*space).
+        By name, (model, signal, target) -> Explanation, Coefficients or map of samples, shape (item, \*space). They
+        see the model in evaluation mode; it is left as it was.
     target : None, int, sequence of int, Tensor or callable
         As for `explain`, and handed to the methods; None is the class that the trained model predicts, for all stages.
     randomisation : {"cascading", "independent"}
@@ -193,7 +199,8 @@ def sanity_check(
     Raises
     ------
     TypeError, ValueError
-        If the model has no weights to shuffle, a method returns something else than a map, or a limit is no number.
+        If the model has no weights to shuffle, a method returns something else than a finite map, or a limit is no
+        number.
 
     References
     ----------
@@ -209,6 +216,7 @@ def sanity_check(
     >>> "edges" in report.failing
     True
     """
+    require_model(model)
     signal = require_finite(require_signal(signal).detach())
     require_one_of("randomisation", randomisation, get_args(Randomisation))
     require_count("stages", stages, 8)
@@ -230,27 +238,18 @@ def sanity_check(
     found: dict[str, list[list[NDArray[np.float64]]]] = {name: [] for name in methods}
     before, completeness = {}, {}
     for name, method in methods.items():
-        importance = method(model, signal, wanted)
+        importance = ask(method, model, signal, wanted)
         before[name] = _scales(name, importance, len(signal))
         if isinstance(importance, Explanation) and importance.baseline_score is not None:
             completeness[name] = importance.completeness_gap(relative=True).detach().double().cpu().numpy()
     work = [(stage, name) for stage in names for name in methods]
     for stage, name in tqdm(work, delay=1, leave=False, disable=progress is False, unit="map"):
-        after = _scales(name, methods[name](others[stage](), signal, wanted), len(signal))
+        after = _scales(name, ask(methods[name], others[stage](), signal, wanted), len(signal))
         found[name].append([_rank_correlation(old, new) for old, new in zip(before[name], after, strict=True)])
     similarity = {name: np.array(values, dtype=np.float64) for name, values in found.items()}
     # One stage at a time, the deciding one is the output's: with its weights gone, no class is what it was.
     last = names[0] if randomisation == "independent" and against is None else names[-1]
     return SanityReport(tuple(methods), names, similarity, last, limit, completeness, tolerance)
-
-
-def require_methods(methods: object) -> None:
-    """Raise unless they are callables by name, at least one."""
-    if not isinstance(methods, Mapping) or not methods:
-        raise TypeError(
-            f"`methods` must be a dict of name and callable; got {type(methods).__name__}. Pass e.g. "
-            f"`{{'Saliency': lambda model, signal, target: explain(model, signal, target, method='saliency')}}`."
-        )
 
 
 def _require_limit(name: str, value: object, usual: float) -> None:
@@ -260,11 +259,15 @@ def _require_limit(name: str, value: object, usual: float) -> None:
 
 
 def _require_others(against: object) -> None:
-    if against is not None and (not isinstance(against, Mapping) or not against):
-        raise TypeError(
-            f"`against` must be a dict of name and model, at least one; got {against!r}. Pass e.g. "
-            f"`against={{'shuffled labels': other}}`, or leave it out for shuffled weights."
-        )
+    if against is None:
+        return
+    advice = "Pass e.g. `against={'shuffled labels': other}`, or leave it out for shuffled weights."
+    if not isinstance(against, Mapping) or not against:
+        raise TypeError(f"`against` must be a dict of name and model, at least one; got {against!r}. {advice}")
+    for name, other in against.items():
+        if not callable(other):
+            got = type(other).__name__
+            raise TypeError(f"`against[{name!r}]` must be a model, which can be called; got {got}. {advice}")
 
 
 def _randomised(
@@ -319,6 +322,10 @@ def _scales(name: str, importance: object, items: int) -> list[NDArray[np.float6
         raise TypeError(
             f"`methods[{name!r}]` must return an Explanation, Coefficients or a map of shape (item, *space), here of "
             f"{items} item(s); got {got}. Return what `explain`, `pull_back` or `gradcam` returned."
+        )
+    if not all(bool(torch.isfinite(each).all()) for each in magnitudes):
+        raise ValueError(
+            f"The maps of `methods[{name!r}]` must be finite; got NaN or inf. Look at the model's gradient."
         )
     return [each.detach().double().cpu().numpy() for each in magnitudes]
 

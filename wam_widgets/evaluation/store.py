@@ -119,27 +119,33 @@ class Store:
     ------
     FileNotFoundError
         If there is no such folder; or no such file, without a configuration.
+    OSError
+        If the file can't be opened or written.
+    TypeError
+        If that is no path.
     ValueError
         If the file is something else, or of a run with another configuration: the message says what differs.
     """
 
     def __init__(self, path: str | Path, configuration: Mapping[str, Any] | None = None) -> None:
-        self.path = Path(path)
-        _require_place(self.path, new=configuration is not None)
-        self._connection = sqlite3.connect(self.path, timeout=60)
+        self.path = _require_place(path, new=configuration is not None)
         try:
-            self._open(configuration)
-        except sqlite3.DatabaseError as error:
-            self.close()
-            if isinstance(error, sqlite3.OperationalError):
+            self._connection = sqlite3.connect(self.path, timeout=60)
+            try:
+                self._open(configuration)
+            except BaseException:
+                self.close()
                 raise
+        except sqlite3.OperationalError as error:
+            raise OSError(
+                f"`store` must name a file that can be opened and written; SQLite says of {str(self.path)!r}: {error}. "
+                f"Name one in a folder of yours, or wait until another program has done with it."
+            ) from error
+        except sqlite3.DatabaseError as error:
             raise ValueError(
                 f"`store` must be a file that `benchmark` has made, or a new one; {str(self.path)!r} is something "
                 f"else. Name another."
             ) from error
-        except BaseException:
-            self.close()
-            raise
 
     def _open(self, configuration: Mapping[str, Any] | None) -> None:
         made_by = self._value("PRAGMA application_id")
@@ -366,7 +372,16 @@ def _hashable(group: Any) -> Any:
     return tuple(map(_hashable, group)) if isinstance(group, list) else group
 
 
-def _require_place(path: Path, *, new: bool) -> None:
+def _require_place(given: object, *, new: bool) -> Path:
+    """Return the path of a file, if there may be one."""
+    if not isinstance(given, (str, Path)):
+        raise TypeError(f"`store` must be a path, a str or a Path; got {given!r}. Pass e.g. `store='run.sqlite'`.")
+    path = Path(given)
+    if str(path).startswith((":memory:", "file:")):  # what SQLite takes for something else than a file of this name
+        raise ValueError(
+            f"`store` must name a file, which is opened again to be read; got {str(path)!r}. Pass e.g. "
+            f"`store='run.sqlite'`."
+        )
     if path.is_dir():
         raise IsADirectoryError(f"`store` must name a file; got the folder {str(path)!r}. Add a file name to it.")
     if not new and not path.is_file():
@@ -375,3 +390,4 @@ def _require_place(path: Path, *, new: bool) -> None:
         raise FileNotFoundError(
             f"The folder of `store` must exist; got {str(path)!r}. Make it with `Path({str(path.parent)!r}).mkdir()`."
         )
+    return path
