@@ -116,7 +116,8 @@ class Job:
         taken = _parameters(method)
         given = {name: value for name, value in options.items() if name in taken}
         with seeded(seed):
-            return ask(method, model, signal, target, **given)
+            found: Importance = ask(method, model, signal, target, **given)
+        return found
 
     def _rows(
         self,
