@@ -503,9 +503,11 @@ def evaluate(explanations: Any = None, **options: Any) -> FaithfulnessReport:
             r"A contrast needs two different columns; got \[2, 2\] for item 1. Name",
         ),
         (
-            lambda: evaluate(model=lambda inputs: inputs.flatten(1) * 9, probability="none"),
+            lambda: evaluate(
+                model=lambda inputs: inputs.flatten(1) - 9, probability="none", protocol="contrast", target=[[0, 1]] * 2
+            ),
             ValueError,
-            r"With `probability='none'` the model's output must hold probabilities, from 0 to 1; got .*Pass 'softmax'",
+            r"A contrast is a share of two probabilities, from 0 to 1.*gives -.*Pass 'softmax'",
         ),
         (lambda: evaluate(controls=0), ValueError, r"`controls` must be a whole number of at least 1; got 0"),
         (lambda: evaluate(confidence=95), ValueError, r"`confidence` must be between 0 and 1; got 95. Pass e.g."),

@@ -405,6 +405,11 @@ class Scorer:
         if self.protocol.quantity == "probability":
             return columns[:, wanted[0]]
         first, second = columns[:, wanted].unbind(1)
+        if self.probability == "none" and bool((torch.minimum(first, second) < 0).any()):
+            raise ValueError(
+                f"A contrast is a share of two probabilities, from 0 to 1; with `probability='none'` the model "
+                f"gives {float(torch.minimum(first, second).min()):.4g}. Pass 'softmax' or 'sigmoid', which makes them."
+            )
         total = first + second
         return torch.where(total > 0, first / total, 0.5)  # of neither there is nothing
 
@@ -413,12 +418,6 @@ def probabilities(columns: Tensor, made_by: Probability) -> Tensor:
     """Make probabilities of the output's columns, shape (row, column) both, in float64."""
     columns = columns.double()
     if made_by == "none":
-        if not columns.is_meta and bool(((columns < 0) | (columns > 1 + 1e-6)).any()):
-            least, most = (float(end) for end in torch.aminmax(columns))
-            raise ValueError(
-                f"With `probability='none'` the model's output must hold probabilities, from 0 to 1; got {least:.4g} "
-                f"to {most:.4g}. Pass 'softmax' or 'sigmoid', which makes them."
-            )
         return columns
     return columns.softmax(1) if made_by == "softmax" else columns.sigmoid()
 
