@@ -105,7 +105,7 @@ explorer.rate = 0.5
 # ## 3. More copies, or cleaning?
 #
 # `denoised()` shrinks every orientation of every scale as far as it is noise; it asks no new copies. How far off is a
-# map then? 200 other copies stand in for the truth (their own noise is subtracted). An empty map is off by 1.0.
+# map then? 120 other copies stand in for the truth (their own noise is subtracted). An empty map is off by 1.0.
 #
 # **Predict.** Which is nearer to the truth: 100 copies, or 25 denoised?
 
@@ -113,7 +113,7 @@ explorer.rate = 0.5
 hundred = ask(cat, samples=100)
 
 # %%
-reference = ask(cat, samples=200, seed=1)  # takes longest of all
+reference = ask(cat, samples=120, seed=1)  # takes longest of all
 
 
 # %% tags=["nbval-check-output", "keep_output"] jupyter={"outputs_hidden": true}
