@@ -54,7 +54,7 @@ TRIALS = {
         import nibabel, numpy, trimesh, wam_widgets as wam
         nibabel.Nifti1Image(numpy.random.rand(8, 9, 10).astype("float32"), numpy.eye(4)).to_filename("scan.nii.gz")
         signal, grid = wam.load_volume("scan.nii.gz")
-        assert signal.shape == (1, 1, 8, 9, 10), signal.shape
+        assert signal.shape == (1, 1, 10, 9, 8), signal.shape
         trimesh.creation.box().export("box.stl")
         assert wam.voxelise("box.stl")[0].any()
     """,
