@@ -22,7 +22,7 @@ _NEEDED = (
     ("volumes and meshes from files", ("nibabel", "trimesh"), "[volumes]"),
     ("the brain template", ("nibabel", "nilearn"), "[brain]"),
     ("data sets and their tables", ("captum", "distributed", "pandas", "xarray"), "[evaluation]"),
-    ("volumes in ipyvolume", ("ipyvolume", "ipython_genutils"), "[ipyvolume]"),
+    ("volumes in ipyvolume", ("ipyvolume", "ipython_genutils", "six"), "[ipyvolume]"),
     ("lessons", ("ipykernel", "jupyterlab", "notebook"), "[lab]"),
 )
 
