@@ -6,7 +6,6 @@ of the share of the finest scale, on which pixels the gradient lies, and how muc
 """
 
 import argparse
-import csv
 import io
 import time
 from collections.abc import Iterator, Sequence
@@ -23,6 +22,7 @@ from PIL import Image
 from torch import Tensor
 
 import wam_widgets as wam
+from tests.experiments.sheets import write_csv
 from tests.training.common import judge
 from tests.training.digits import STEPS, read, robustness
 from tests.training.voxels import Voxels
@@ -113,10 +113,7 @@ def main() -> None:
     text = markdown(found, rows)
     print(text)
     options.output.mkdir(parents=True, exist_ok=True)
-    with (options.output / "robustness.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(options.output / "robustness.csv", rows)
     (options.output / "robustness.md").write_text(text + "\n", encoding="utf-8")
     figure = Image.open(io.BytesIO(png(drawn(found), dpi=100)))
     figure.quantize(128, dither=Image.Dither.NONE).save(options.output / "robustness.png", optimize=True)

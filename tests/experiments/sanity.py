@@ -6,7 +6,6 @@ learnt shuffled labels by heart; and whether Integrated Gradients are complete.
 """
 
 import argparse
-import csv
 import time
 import warnings
 from pathlib import Path
@@ -17,6 +16,7 @@ import torch
 from torch import Tensor
 
 import wam_widgets as wam
+from tests.experiments.sheets import write_csv
 from tests.training.digits import read
 from wam_widgets.evaluation import SanityReport, standard_methods
 from wam_widgets.evaluation.explainer import Method
@@ -52,10 +52,7 @@ def main() -> None:
     print(text)
     rows = [{"check": check, **row} for check, report in reports.items() for row in report.rows()]
     options.output.mkdir(parents=True, exist_ok=True)
-    with (options.output / "sanity.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(options.output / "sanity.csv", rows)
     (options.output / "sanity.md").write_text(text + "\n", encoding="utf-8")
     print(f"\n{time.perf_counter() - began:.0f} s. Written: sanity.md, sanity.csv in {options.output.name}")
 

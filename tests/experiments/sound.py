@@ -6,7 +6,6 @@ measured, beside orders that no model had a part in.
 """
 
 import argparse
-import csv
 import multiprocessing
 import time
 import warnings
@@ -23,6 +22,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 import wam_widgets as wam
+from tests.experiments.sheets import write_csv
 from tests.training.clips import Clips, read
 from wam_widgets.evaluation import Mixture, SeparationReport
 from wam_widgets.plots import separation_bars, separation_curves
@@ -292,10 +292,7 @@ def write(conditions: Sequence[Condition], folder: Path) -> list[str]:
         for row in each.report.rows()
     ]
     about = {"seed": SEED, "resamples": RESAMPLES, "torch": torch.__version__}
-    with (folder / "sound.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [*rows[0], *about])
-        writer.writeheader()
-        writer.writerows(row | about for row in rows)
+    write_csv(folder / "sound.csv", [row | about for row in rows])
     files = ["sound.csv"]
     for experiment, unit in (("overlap", "weight of the other sound"), ("noise", "SNR (dB)")):
         own = [each for each in conditions if each.experiment == experiment]

@@ -5,8 +5,6 @@ controls that saw no model; one signal at a time ("wam", "rise"), and two things
 """
 
 import argparse
-import csv
-import itertools
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -19,6 +17,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 import wam_widgets as wam
+from tests.experiments.sheets import write_csv
 from tests.training import clips, voxels
 from wam_widgets.evaluation import FaithfulnessReport, Pairs, draw_pairs, mixed, side_by_side, standard_methods
 from wam_widgets.evaluation.faithfulness import DIRECTIONS, MEASURES
@@ -78,10 +77,7 @@ def main() -> None:
                 reports[name, report.protocol.name] = report
                 print(f"\n{time.perf_counter() - began:.0f} s: {name}\n\n{markdown(report)}", flush=True)
     rows = [{"data": name, **row} for (name, _), report in reports.items() for row in report.rows()]
-    with (options.output / "table.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(dict.fromkeys(itertools.chain.from_iterable(rows))))
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(options.output / "table.csv", rows)
     text = "\n\n".join(f"### {name}\n\n{markdown(report)}" for (name, _), report in reports.items())
     (options.output / "table.md").write_text(text + "\n", encoding="utf-8")
     shown = {key: report for key, report in reports.items() if report.enough_groups}

@@ -6,7 +6,6 @@ has learnt nothing, and the volume's own coefficients.
 """
 
 import argparse
-import csv
 import time
 import warnings
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 import wam_widgets as wam
+from tests.experiments.sheets import write_csv
 from tests.training.voxels import Voxels, read
 from wam_widgets.evaluation import Interval, cluster_interval, distance_to_surface, mean_at
 from wam_widgets.plots.canvas import BLUE, FAINT, ORANGE, SIZE, TEXT, WIDTH, clean, foot, head, new_figure, png, title
@@ -91,10 +91,7 @@ def main() -> None:
         f"95 % intervals: studentised bootstrap over drawn digits, {RESAMPLES} resamples, seed {SEED}."
     )
     options.output.mkdir(parents=True, exist_ok=True)
-    with (options.output / "volumes.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(options.output / "volumes.csv", rows)
     (options.output / "volumes.png").write_bytes(png(drawn(rows, voxels), dpi=150))
     print(f"\n{time.perf_counter() - began:.0f} s. Written: volumes.csv, volumes.png in {options.output.name}")
 

@@ -32,6 +32,7 @@ from .statistics import (
     joined_clusters,
     paired_test,
     require_confidence,
+    require_enough_groups,
 )
 from .tracing import KINDS, Curve, Kind, Probability, Task
 
@@ -192,7 +193,7 @@ class FaithfulnessReport:
         ValueError
             If there is no such method or measure, or there are fewer than 10 groups.
         """
-        self._require_groups()
+        require_enough_groups(self.groups, "report.item_rows()")
         values = self.values(method, measure, minus=minus)
         mean, low, high = cluster_interval(values, self.groups, confidence=self.confidence, seed=self.seed)
         if self._of_probabilities:
@@ -215,7 +216,7 @@ class FaithfulnessReport:
         ValueError
             As `interval`.
         """
-        self._require_groups()
+        require_enough_groups(self.groups, "report.item_rows()")
         return paired_test(self.values(method, measure, minus=minus), self.groups, seed=self.seed)
 
     def better_control(self, method: str, measure: Measure = "faithfulness") -> str:
@@ -326,13 +327,6 @@ class FaithfulnessReport:
     def _index(self, method: str) -> int:
         require_one_of("method", method, self.methods)
         return self.methods.index(method)
-
-    def _require_groups(self) -> None:
-        if not self.enough_groups:
-            raise ValueError(
-                f"An interval or a test needs at least {FEWEST_CLUSTERS} groups, as fewer make it too sure of itself; "
-                f"got {len(set(self.groups))}. Look at the items, `report.item_rows()`, or add items."
-            )
 
     def _corrected(self, measure: Measure) -> dict[str, float]:
         """Return Holm's p-values of all explanations, each against the better control in its terms."""

@@ -39,6 +39,7 @@ from .statistics import (
     holm,
     paired_test,
     require_confidence,
+    require_enough_groups,
 )
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ class ScaleProfile:
             method.
         """
         values, groups = self._paired(scale, minus)
-        _require_groups(groups)
+        require_enough_groups(groups, "profile.shares")
         return cluster_interval(values, groups, confidence=self.confidence, seed=self.seed)
 
     def test(self, scale: str, *, minus: ScaleProfile) -> float:
@@ -136,7 +137,7 @@ class ScaleProfile:
             As `interval`.
         """
         values, groups = self._paired(scale, minus)
-        _require_groups(groups)
+        require_enough_groups(groups, "profile.shares")
         return paired_test(values, groups, seed=self.seed)
 
     def rows(self, *, minus: ScaleProfile | None = None) -> list[dict[str, Any]]:
@@ -307,14 +308,6 @@ def scale_profile(
     return ScaleProfile(
         chosen, explained.scales, np.stack(shares), tuple(places), tuple(of_items), failed, number, level
     )
-
-
-def _require_groups(groups: tuple[Hashable, ...]) -> None:
-    if not enough_clusters(groups):
-        raise ValueError(
-            f"An interval or a test needs at least {FEWEST_CLUSTERS} groups, as fewer make it too sure of itself; got "
-            f"{len(set(groups))}. Look at the items, `profile.shares`, or add items."
-        )
 
 
 def _require_explainer(method: object) -> Explainer:

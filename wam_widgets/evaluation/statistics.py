@@ -103,6 +103,15 @@ def enough_clusters(clusters: Sequence[Hashable]) -> bool:
     return len(set(clusters)) >= FEWEST_CLUSTERS
 
 
+def require_enough_groups(groups: Sequence[Hashable], looked_at: str) -> None:
+    """Raise if a report has too few groups for an interval or a test; say where to look at its items instead."""
+    if not enough_clusters(groups):
+        raise ValueError(
+            f"An interval or a test needs at least {FEWEST_CLUSTERS} groups, as fewer make it too sure of itself; got "
+            f"{len(set(groups))}. Look at the items, `{looked_at}`, or add items."
+        )
+
+
 def cluster_interval(
     values: ArrayLike,
     clusters: Sequence[Hashable],

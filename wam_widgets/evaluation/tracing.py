@@ -324,6 +324,8 @@ class _Builder:
         self._from_nothing = {kind: rule is None for kind, rule in rules.items()}
         #: What is put in, or taken out, unit by unit.
         self._whole = {kind: self.signal - baseline for kind, baseline in self.baselines.items()}
+        least = torch.finfo(torch.float64).tiny
+        self._totals = {kind: energy(whole).clamp(min=least) for kind, whole in self._whole.items()}
         self._parts: dict[Kind, Any] = {}
         for kind, whole in self._whole.items():
             shared = self._shared and self._parts
@@ -341,7 +343,7 @@ class _Builder:
             if kept is None or not self._shared:  # what is kept is what is missing from the other curve
                 kept = self._domain.keep(parts, which)
             present = kept if kind == "insertion" else self._whole[kind] - kept
-            left = energy(present) / energy(self._whole[kind]).clamp(min=torch.finfo(torch.float64).tiny)
+            left = energy(present) / self._totals[kind]
             inputs = present if self._from_nothing[kind] else self.baselines[kind] + present
             made[kind] = self._stretch(inputs), left if kind == "insertion" else 1 - left
         return made
