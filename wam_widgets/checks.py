@@ -30,6 +30,13 @@ def require_one_of(name: str, value: Any, known: Iterable[Any]) -> Any:
     return value
 
 
+def require_flag(name: str, value: object) -> bool:
+    """Return `value`, of the argument `name`, if it is True or False."""
+    if not isinstance(value, bool):
+        raise TypeError(f"`{name}` must be True or False; got {value!r}.")
+    return value
+
+
 def require_count(name: str, value: object, example: int, *, at_least: int = 1) -> int:
     """Return `value`, of the argument `name`, as an int if it is a whole number that is large enough."""
     count = whole_number(value)

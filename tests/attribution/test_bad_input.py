@@ -73,6 +73,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "grid type": ({"grid": "mm"}, TypeError, r"`grid` must be a Grid; got str"),
     "target hole": ({"target": [None, 1]}, TypeError, r"one whole number per item; got \[None, 1\]"),
     "progress": ({"progress": "yes"}, TypeError, r"`progress` must be None, False or a callable.*got 'yes'"),
+    "progress of one": ({"progress": lambda done: done}, TypeError, r"callable of two numbers \(done, planned\); got <function"),
     "watch": ({"watch": True}, TypeError, r"`watch` must be None or a callable of an Explanation; got True. Pass e.g. `watch=lambda"),
 }  # fmt: skip
 

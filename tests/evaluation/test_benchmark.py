@@ -207,7 +207,7 @@ def test_items_that_fail_are_recorded_and_the_others_go_on(tmp_path: Path) -> No
     report = run(tmp_path / "a.sqlite", model=Fails(2, 1), dataset=damaged())
     assert report.items == 8
     assert report.failed == {
-        3: "method 'WAM': RuntimeError: out of range",
+        3: pytest_startswith("method 'WAM': RuntimeError: out of range (The model raised this. It was given 1 of the 1"),
         5: pytest_startswith("method 'WAM': ValueError: `signal` must be finite"),
         7: pytest_startswith("reading it: TypeError: `dataset` must give (signal, label)"),
         9: pytest_startswith("reading it: ValueError: `target='label'` needs items (signal, label)"),
@@ -546,7 +546,6 @@ BAD: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "pixel map": ({"domain": "wavelet"}, ValueError, "'pixels'.*no order of coefficients.*pull_back"),
     "contrast": ({"protocol": "contrast"}, ValueError, "two columns per item"),
     "level": ({"methods": {"WAM": Explainer(level=9)}}, ValueError, "level"),
-    "wavelet": ({"methods": {"WAM": Explainer(wavelet="har")}}, ValueError, "haar"),
     "samples": ({"methods": {"WAM": Explainer(options={"samples": 0})}}, ValueError, "`samples` must be from 1"),
     "denoised": ({"methods": {"WAM": Explainer("saliency", denoised=True)}}, ValueError, "Standard errors need"),
     "layer": (
@@ -562,6 +561,12 @@ BAD: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "controls": ({"controls": 0}, ValueError, "`controls`"),
     "confidence": ({"confidence": 95}, ValueError, "between 0 and 1"),
     "batch size": ({"batch_size": 0}, ValueError, "batch_size"),
+    "retry": ({"retry": "yes"}, TypeError, "`retry` must be True or False; got 'yes'"),
+    "progress": (
+        {"progress": lambda done: done},
+        TypeError,
+        r"`progress` must be None, False or a callable of two numbers \(done, planned\); got <function",
+    ),
     "client": ({"client": "localhost:8786"}, TypeError, "must be a dask.distributed.Client"),
     "folder": ({"store": "none/a.sqlite"}, FileNotFoundError, "mkdir"),
     "no store": ({"store": None}, TypeError, "`store` must be a path"),
@@ -583,18 +588,25 @@ def test_bad_input_is_refused_before_the_model_is_called(
 
 @pytest.mark.usefixtures("as_a_user")
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("options", "error", "message"),
     [
-        ({"method": "smoothgrat"}, "Did you mean 'smoothgrad'"),
-        ({"method": "gradcam"}, "`layer` belongs to method 'gradcam'"),
-        ({"layer": "4"}, "`layer` belongs to method 'gradcam'"),
-        ({"method": "gradcam", "layer": "4", "denoised": True}, "Leave them out"),
-        ({"options": {"sample": 8}}, "Did you mean 'samples'"),
-        ({"options": {"seed": 8}}, "got 'seed'"),
+        ({"method": "smoothgrat"}, ValueError, "Did you mean 'smoothgrad'"),
+        ({"wavelet": "har"}, ValueError, "got 'har'. Did you mean 'haar'"),
+        ({"level": 0}, ValueError, "`level` must be at least 1; got 0"),
+        ({"level": "deep"}, TypeError, "`level` must be a whole number of decompositions; got 'deep'"),
+        ({"mode": "reflext"}, ValueError, "Did you mean 'reflect'"),
+        ({"denoised": "yes"}, TypeError, "`denoised` must be True or False; got 'yes'"),
+        ({"contribution": 1}, TypeError, "`contribution` must be True or False; got 1"),
+        ({"method": "gradcam"}, ValueError, "`layer` belongs to method 'gradcam'"),
+        ({"layer": "4"}, ValueError, "`layer` belongs to method 'gradcam'"),
+        ({"method": "gradcam", "layer": "4", "denoised": True}, ValueError, "Leave them out"),
+        ({"options": 25}, TypeError, "`options` must be a dict of options of `explain`; got 25.*'samples': 25"),
+        ({"options": {"sample": 8}}, ValueError, "Did you mean 'samples'"),
+        ({"options": {"seed": 8}}, ValueError, "got 'seed'"),
     ],
 )
-def test_an_explainer_is_checked_when_it_is_made(options: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
+def test_an_explainer_is_checked_when_it_is_made(options: dict[str, Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
         Explainer(**options)
 
 
@@ -663,6 +675,13 @@ def test_a_run_on_a_cluster_goes_on_where_one_alone_was_stopped(client: Any, alo
     assert done(tmp_path / "a.sqlite") == 8
     run(tmp_path / "a.sqlite", **options)
     same(records(alone), records(tmp_path / "a.sqlite"))
+
+
+def test_a_client_that_is_closed_is_refused(client: Any, tmp_path: Path) -> None:
+    with type(client)(client.cluster) as other:
+        pass
+    with pytest.raises(ValueError, match="`client` must be connected to a cluster; got one that is 'closed'"):
+        run(tmp_path / "a.sqlite", client=other)
 
 
 class Locked(SmallNet):

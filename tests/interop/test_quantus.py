@@ -80,3 +80,11 @@ def test_sparseness_is_the_gini_index_of_the_heat_map(inputs: Any) -> None:
 def test_what_is_no_explainer_is_refused() -> None:
     with pytest.raises(TypeError, match=r"`method` must be an Explainer; got function. Pass e.g. `Explainer\("):
         as_quantus(wam.explain)  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("as_a_user")
+def test_what_the_method_does_not_take_is_refused(inputs: Any) -> None:
+    with pytest.raises(
+        TypeError, match=r"`explain_func` takes `seed` and `batch_size`; got samples. What"
+    ):
+        as_quantus(Explainer("saliency", level=1))(SmallNet(2).float(), inputs, TARGETS, samples=8)

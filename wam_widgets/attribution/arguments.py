@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import math
 import numbers
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from typing import TypeGuard
 
@@ -219,12 +220,22 @@ def _sample_rate(heard: object) -> float | None:
 
 
 def require_progress(progress: object) -> None:
-    """Raise unless it is None, False or callable."""
-    if progress is not None and progress is not False and not callable(progress):
+    """Raise unless it is None, False or can be called with two numbers."""
+    if progress is not None and progress is not False and not (callable(progress) and _takes_two(progress)):
         raise TypeError(
-            f"`progress` must be None, False or a callable of (passes done, passes planned); got {progress!r}. "
+            f"`progress` must be None, False or a callable of two numbers (done, planned); got {progress!r}. "
             f"Pass e.g. `progress=print`."
         )
+
+
+def _takes_two(function: Callable[..., object]) -> bool:
+    try:
+        inspect.signature(function).bind(0, 0)
+    except TypeError:
+        return False
+    except ValueError:  # some callables don't tell
+        return True
+    return True
 
 
 def require_watch(watch: object) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -59,7 +59,10 @@ def as_captum(model: Model, method: Explainer) -> Any:
     _require_explainer(method)
     base: Any = optional_module("captum.attr", "`as_captum`", "evaluation").Attribution
 
-    def explained(self: Any, inputs: Tensor, target: int | Sequence[int] | Tensor | None = None) -> Bands:
+    def explained(
+        self: Any, inputs: Tensor, target: int | Sequence[int] | Tensor | None = None, **others: Any
+    ) -> Bands:
+        _require_only("attribute", others, "inputs", "target")
         found = method(self.forward_func, inputs, target)
         if isinstance(found, Tensor):
             return found
@@ -105,6 +108,7 @@ def as_quantus(method: Explainer) -> Callable[..., NDArray[np.float32]]:
 
     def explain_func(model: Model, inputs: ArrayLike, targets: ArrayLike, **options: Any) -> NDArray[np.float32]:
         options.pop("device", None)
+        _require_only("explain_func", options.keys() - {"seed", "batch_size"}, "seed", "batch_size")
         signal = torch.as_tensor(np.asarray(inputs, np.float32))
         signal = signal.to(device_of(model, signal))
         found = method(model, signal, torch.as_tensor(np.asarray(targets, np.int64)), **options)
@@ -112,6 +116,15 @@ def as_quantus(method: Explainer) -> Callable[..., NDArray[np.float32]]:
         return heat[:, None].cpu().numpy()
 
     return explain_func
+
+
+def _require_only(function: str, others: Collection[str], *known: str) -> None:
+    """Raise if a function that other tools call was given anything else."""
+    if others:
+        raise TypeError(
+            f"`{function}` takes {' and '.join(f'`{name}`' for name in known)}; got {', '.join(sorted(others))}. What "
+            f"`explain` is to do is said once, e.g. `Explainer('integrated_gradients', options={{'samples': 50}})`."
+        )
 
 
 def _require_explainer(method: object) -> None:

@@ -20,14 +20,14 @@ from wam_widgets.attribution import Contrast, Score
 from wam_widgets.attribution.arguments import require_batch_size, require_model, require_progress
 from wam_widgets.attribution.passes import Model, predicted, undisturbed
 from wam_widgets.attribution.progress import Progress
-from wam_widgets.checks import optional_module, require_count, require_one_of
+from wam_widgets.checks import optional_module, require_count, require_flag, require_one_of
 
 from .explainer import Explainer, Method, ask, require_methods
-from .faithfulness import FaithfulnessReport, evaluate
+from .faithfulness import FaithfulnessReport, trace
 from .fingerprint import fingerprint
 from .items import Data, Groups, Item, Items, groups_in_words, target_in_words
 from .protocols import Axis, Baseline, DomainName, Order, Protocol, Quantity, Unit, find_protocol
-from .ranking import Importance
+from .ranking import METHODS, Importance
 from .running import (
     FAILURES_AT_FIRST,
     ItemMeter,
@@ -128,17 +128,10 @@ class Job:
         protocol: Protocol,
         seed: int,
     ) -> list[Row]:
-        report = evaluate(
-            model,
-            signal,
-            found,
-            target=measured(target, protocol),
-            protocol=protocol,
-            seed=seed,
-            probability=self.probability,
-            controls=self.controls,
-            batch_size=self.batch_size,
-            progress=False,
+        wanted = measured(target, protocol)
+        task = Task.of(signal, found, wanted, protocol, self.probability, seed, argument=METHODS)
+        report = trace(
+            model, task, controls=self.controls, batch_size=self.batch_size, progress=False, argument=METHODS
         )
         energy, scores, areas = (
             [part[kind] for kind in KINDS] for part in (report.energy, report.scores, report.areas)
@@ -413,6 +406,7 @@ def benchmark(
     """
     require_model(model)
     require_progress(progress)
+    require_flag("retry", retry)
     require_batch_size(batch_size)
     require_confidence(confidence)
     number = require_run_seed(seed)
@@ -566,7 +560,7 @@ def _require_rules(
                 "`unit='position'`; or call `evaluate` with `segments=` for each item, and `FaithfulnessReport.joined`."
             )
         try:
-            rules.append(Task.of(like, like_signals, wanted, each, probability, seed, **overrides).protocol)
+            task = Task.of(like, like_signals, wanted, each, probability, seed, argument=METHODS, **overrides)
         except ValueError as error:
             if find_protocol(each).quantity == "contrast" and not isinstance(asked, Contrast):
                 error.add_note(

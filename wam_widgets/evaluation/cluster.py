@@ -43,6 +43,8 @@ def spread(client: object, model: Any, job: Any) -> Callable[[Iterator[Item | Re
     ------
     TypeError
         If that is no client, or the model or a method can't be sent.
+    ValueError
+        If the client is closed.
     RuntimeError
         If the workers can't load what was sent.
     """
@@ -50,6 +52,11 @@ def spread(client: object, model: Any, job: Any) -> Callable[[Iterator[Item | Re
         raise TypeError(
             f"`client` must be a dask.distributed.Client that is not asynchronous; got {client!r}. Pass e.g. "
             f"`Client(LocalCluster(n_workers=2, threads_per_worker=1))`."
+        )
+    if client.status != "running":
+        raise ValueError(
+            f"`client` must be connected to a cluster; got one that is {client.status!r}. Call `benchmark` before the "
+            f"end of `with Client(...) as client:`, or make a new client."
         )
     try:
         payload = pickle.dumps((model, job))

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from wam_widgets.attribution import Contrast, Explanation, Score, explain, gradcam
 from wam_widgets.attribution.passes import Model, undisturbed
-from wam_widgets.checks import nearest, optional_module, require_one_of
+from wam_widgets.checks import nearest, optional_module, require_flag, require_one_of
+from wam_widgets.transform.wavelet import find_wavelet, require_any_level, require_mode
 
 from .ranking import Importance
 
@@ -72,6 +73,17 @@ class Explainer:
 
     def __post_init__(self) -> None:
         require_one_of("method", self.method, get_args(MethodName))
+        if self.wavelet is not None:
+            find_wavelet(self.wavelet)
+            require_mode(self.mode)
+            require_any_level(self.level)
+        require_flag("denoised", self.denoised)
+        require_flag("contribution", self.contribution)
+        if not isinstance(self.options, Mapping):
+            raise TypeError(
+                f"`options` must be a dict of options of `explain`; got {self.options!r}. Pass e.g. "
+                f"`options={{'samples': 25}}`."
+            )
         if (self.layer is None) == (self.method == "gradcam"):
             raise ValueError(
                 f"`layer` belongs to method 'gradcam', which needs it; got layer={self.layer!r} with {self.method!r}. "

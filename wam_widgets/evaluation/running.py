@@ -88,8 +88,8 @@ def raise_if_interrupted(caught: Sequence[warnings.WarningMessage]) -> None:
 
 
 def error_in_words(error: Exception) -> str:
-    """Return an error as a line: its kind and what it says."""
-    return f"{type(error).__name__}: {error}"
+    """Return an error as a line: its kind, what it says, and what was noted of it."""
+    return " ".join([f"{type(error).__name__}: {error}", *(f"({note})" for note in getattr(error, "__notes__", ()))])
 
 
 @contextmanager

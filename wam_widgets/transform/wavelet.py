@@ -86,8 +86,8 @@ def deepest_level(size: tuple[int, ...], wavelet: pywt.Wavelet, mode: Mode) -> i
     return _DEEPEST
 
 
-def require_level(level: object, size: tuple[int, ...], wavelet: pywt.Wavelet, mode: Mode) -> int:
-    """Return `level` if a signal of `size` can be decomposed so often, else raise with the deepest possible level."""
+def require_any_level(level: object) -> int:
+    """Return `level` if some signal can be decomposed so often."""
     count = whole_number(level)
     if count is None:
         raise TypeError(f"`level` must be a whole number of decompositions; got {level!r}. Pass e.g. `level=3`.")
@@ -95,6 +95,12 @@ def require_level(level: object, size: tuple[int, ...], wavelet: pywt.Wavelet, m
         raise ValueError(
             f"`level` must be at least 1; got {level}. Pass e.g. `level=3`, or `wavelet=None` for the samples."
         )
+    return count
+
+
+def require_level(level: object, size: tuple[int, ...], wavelet: pywt.Wavelet, mode: Mode) -> int:
+    """Return `level` if a signal of `size` can be decomposed so often, else raise with the deepest possible level."""
+    count = require_any_level(level)
     deepest = deepest_level(size, wavelet, mode)
     if count > deepest:
         remedies = []

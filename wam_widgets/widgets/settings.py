@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from wam_widgets.checks import finite_number, nearest, whole_number
+from wam_widgets.checks import finite_number, nearest, require_flag, whole_number
 
 #: The largest weight of a scale: twice as strong as it is.
 MOST_WEIGHT = 2.0
@@ -50,9 +50,7 @@ def require_numbers(name: str, value: Any, example: Sequence[float]) -> list[flo
 
 def flag(_: object, name: str, value: Any) -> bool:
     """Return a bool."""
-    if not isinstance(value, bool):
-        raise TypeError(f"`{name}` must be True or False; got {value!r}.")
-    return value
+    return require_flag(name, value)
 
 
 def between(low: float, high: float | None = None) -> Callable[[object, str, Any], float]:
