@@ -13,9 +13,8 @@ from torch import Tensor
 from wam_widgets.attribution import Explanation
 from wam_widgets.transform import Coefficients, LogMel, decompose, reconstruct
 from wam_widgets.transform.coefficients import full_precision
+from wam_widgets.transform.grid import energy
 from wam_widgets.transform.wavelet import Mode
-
-from .mixtures import energy
 
 #: How far above the energy that is asked for the kept one may lie, as a fraction of the mixture's, though a coefficient
 #: fewer would come nearer: far below what any table shows.
@@ -72,7 +71,8 @@ class CoefficientDomain:
 
     def keep(self, parts: Coefficients, which: Bool[Tensor, "item position"]) -> Tensor:
         """Put the signal together from the kept coefficients."""
-        return reconstruct(parts.keep(parts.unflatten(which[:, None])))
+        # Signals are finite here, so that a product drops what `where` drops, in a quarter of the time.
+        return reconstruct(parts.map(torch.mul, parts.unflatten(which[:, None])))
 
 
 SAMPLES = CoefficientDomain(None, 0, "reflect")
