@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import warnings
 from collections.abc import Callable
 from fractions import Fraction
@@ -622,7 +623,7 @@ def test_an_override_stands_in_the_curve_s_name_and_none_is_no_override() -> Non
     turned = wam.insertion(TENTHS, FOUR, FOUR[:, 0], order="signed", baseline=0.0, domain="pixel")
     assert turned.protocol.name == curve.protocol.name
     rise = wam.insertion(TENTHS, FOUR, FOUR[:, 0], protocol=curve.protocol, baseline=torch.ones(4))
-    assert rise.protocol.name == "wam, domain=pixel, order=signed, baseline=given"
+    assert re.fullmatch(r"wam, domain=pixel, order=signed, baseline=given [0-9a-f]{8}", rise.protocol.name)
     assert repr(curve).startswith("Curve(insertion of 1 item(s), mean area 1; wam, domain=pixel, order=signed: ")
 
 

@@ -653,6 +653,7 @@ NET = SmallNet(2)
 SIGNAL = signal_of(8, 8)
 HEAT = torch.rand(2, 8, 8, generator=torch.Generator().manual_seed(0))
 SALIENCY = wam.explain(NET, SIGNAL, 0, method="saliency")
+ROWS = torch.arange(8)[:, None].expand(8, 8)
 
 
 def refuse(_: Tensor) -> Tensor:
@@ -674,6 +675,13 @@ REMOVALS: list[tuple[dict[str, Any], type[Exception], str]] = [
     ),
     ({"explanations": HEAT}, TypeError, r"`explanations` must be a dict.*got Tensor"),
     ({"given": 3}, TypeError, r"`explanations\['it'\]` must be an Explanation, Coefficients or a map.*got int"),
+    ({"given": None}, TypeError, r"`explanations\['it'\]` must be an Explanation, Coeff.*got NoneType"),
+    ({"given": np.array(["a"])}, TypeError, r"`explanations\['it'\]` must be an Explanation, Coeff.*got ndarray"),
+    (
+        {"given": HEAT.to(torch.complex64)},
+        TypeError,
+        r"`explanations\['it'\]` must be an Explanation, Coeff.*got Tensor",
+    ),
     ({"given": HEAT / 0}, ValueError, r"`explanations\['it'\]` must be finite"),
     ({"given": wam.decompose(SIGNAL[:1])}, ValueError, r"must be of `signal`, 2 item\(s\) of size"),
     ({"target": "cat"}, TypeError, r"`target` must be None \(the predicted class\)"),
@@ -693,6 +701,7 @@ REMOVALS: list[tuple[dict[str, Any], type[Exception], str]] = [
         r"at least two units.*of item 1, `explanations\['it'\]` has one superpixel only. Divide it further",
     ),
     ({"segments": torch.zeros(8, 9).long()}, ValueError, r"`segments` must be whole numbers from 0, of shape"),
+    ({"segments": "felzenszwalb"}, TypeError, r"`segments` must be whole numbers from 0, .*; got str. Number the"),
     ({"baseline": "nose"}, ValueError, r"`baseline` must be None.*Did you mean 'noise'"),
     ({"seed": -1}, ValueError, r"`seed` must be a whole number of at least 0"),
     ({"batch_size": 0, "target": 0}, ValueError, r"`batch_size` must be"),
@@ -741,15 +750,30 @@ def test_what_cannot_be_taken_apart_is_refused_before_any_pass(
         (
             lambda: ask(part_fidelity, wam.decompose(SIGNAL)),
             TypeError,
-            r"`explanations\['it'\]` must be an Explanation or the part that is kept, a tensor; got Coefficients. Pass",
+            r"`parts\['it'\]` must be an Explanation or the part that is kept, a tensor; got Coefficients. Pass e.g.",
         ),
-        (lambda: ask(part_fidelity, SIGNAL / 0), ValueError, r"`explanations\['it'\]` must be finite; got NaN or inf"),
+        (lambda: ask(part_fidelity, SIGNAL / 0), ValueError, r"`parts\['it'\]` must be finite; got NaN or inf"),
         (lambda: ask(part_fidelity, fraction=2), ValueError, r"`fraction` must be between 0 and 1; got 2"),
         (lambda: ask(part_fidelity, 3), TypeError, r"an Explanation or the part that is kept, a tensor; got int"),
-        (lambda: ask(part_fidelity, SALIENCY, signal=SIGNAL + 1), ValueError, r"or of other values"),
-        (lambda: ask(part_fidelity, explanations={}), TypeError, r"`explanations` must be a dict"),
+        (lambda: ask(part_fidelity, np.array(["a"])), TypeError, r"`parts\['it'\]` must be an Expl.*got ndarray"),
+        (lambda: ask(part_fidelity, SALIENCY, signal=SIGNAL + 1), ValueError, r"`parts\['it'\]` .* or of other values"),
+        (lambda: ask(part_fidelity, explanations={}), TypeError, r"`parts` must be a dict .*; got an empty one"),
+        (lambda: ask(part_fidelity, explanations=SIGNAL), TypeError, r"`parts` must be a dict .*; got Tensor"),
+        (lambda: ask(infidelity, scaled="no"), TypeError, r"`scaled` must be True or False; got 'no'"),
         (lambda: ask(max_sensitivity, model=3, target=0), TypeError, r"`model` must be callable; got int"),
         (lambda: ask(max_sensitivity, explanations=3), TypeError, r"`methods` must be a dict of name and callable"),
+        (lambda: ask(max_sensitivity, None), TypeError, r"`methods\['it'\]` must be callable, .*; got NoneType"),
+        (lambda: ask(max_sensitivity, SALIENCY), TypeError, r"`methods\['it'\]` must be callable, .*; got Explanation"),
+        (
+            lambda: ask(max_sensitivity, lambda _, batch, __: np.array(["a"]), target=0),
+            TypeError,
+            r"`methods\['it'\]` must return an Explanation, Coefficients or a map.*; got ndarray",
+        ),
+        (
+            lambda: ask(max_sensitivity, lambda _, batch, __: batch[:, 0] / 0, target=0),
+            ValueError,
+            r"What `methods\['it'\]` returns must be finite; got NaN or inf. Look at the model's gradient",
+        ),
         (lambda: ask(max_sensitivity, signal=SIGNAL / 0), ValueError, r"`signal` must be finite"),
         (lambda: ask(max_sensitivity, target="cat"), TypeError, r"`target` must be None"),
         (
@@ -774,11 +798,49 @@ def test_what_cannot_be_measured_is_refused_before_any_pass(
         call()
 
 
+def broken_by(which: Tensor, value: float) -> Callable[[Tensor], Tensor]:
+    """A model that gives one value for all classes of inputs that hold a sample of these, in its place."""
+    return lambda batch: torch.where((batch == which).flatten(1).any(1)[:, None], value, NET(batch))
+
+
 @pytest.mark.usefixtures("as_a_user")
-@pytest.mark.parametrize(("measure", "given"), [(mu_fidelity, HEAT), (infidelity, HEAT), (part_fidelity, 0.5 * SIGNAL)])
-def test_a_score_that_is_not_finite_says_so(measure: Any, given: Any) -> None:
-    words = r"The model must give finite scores; without a part of item 0 it gives nan. Look for divisions"
-    with pytest.raises(ValueError, match=words):
-        ask(measure, given, model=lambda batch: NET(batch) * torch.nan, target=0)
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+@pytest.mark.parametrize("measure", [mu_fidelity, infidelity])
+def test_a_score_that_is_not_finite_says_so(measure: Any, value: float) -> None:
+    for which, named in ((SIGNAL[1:], "item 1"), (torch.zeros(()), "item 0 without a part")):
+        words = f"The model must give finite scores; that of {named} is {value}. Look for divisions and logarithms"
+        with pytest.raises(ValueError, match=words):
+            ask(measure, model=broken_by(which, value), target=0, segments=ROWS)
     with pytest.raises(ValueError, match=r"`target` must be a column of the model's output, 0 to 2"):
-        ask(measure, given, model=NET, target=3)
+        ask(measure, model=NET, target=3)
+
+
+@pytest.mark.usefixtures("as_a_user")
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+def test_neither_a_part_nor_the_rest_may_have_a_score_that_is_not_finite(value: float) -> None:
+    part = 0.3 * SIGNAL
+    # Infinite logits of all classes have no probability.
+    for which, named, found in (
+        (SIGNAL[1:], "item 1", torch.nan),
+        ((SIGNAL - part)[1:], "item 1 without a part", torch.nan),
+        (part[1:], r"`parts\['it'\]` of item 1", value),
+    ):
+        words = f"The model must give finite scores; that of {named} is {found}. Look for divisions and logarithms"
+        with pytest.raises(ValueError, match=words):
+            ask(part_fidelity, part, model=broken_by(which, value), target=0)
+    with pytest.raises(ValueError, match=r"`target` must be a column of the model's output, 0 to 2"):
+        ask(part_fidelity, part, model=NET, target=3)
+
+
+@pytest.mark.usefixtures("as_a_user")
+def test_a_class_that_is_ruled_out_is_no_failure_and_nan_is_no_even_contrast() -> None:
+    ruled_out = lambda batch: torch.cat([NET(batch), torch.full((len(batch), 1), -torch.inf)], 1)  # noqa: E731
+    found = ask(part_fidelity, 0.3 * SIGNAL, model=ruled_out)["it"]
+    assert_array_equal(found.same_class, (NET(0.3 * SIGNAL).argmax(1) == NET(SIGNAL).argmax(1)).double())
+    with pytest.raises(ValueError, match="that of item 0 is nan"):
+        ask(mu_fidelity, model=lambda batch: NET(batch) * torch.nan, quantity="contrast", target=wam.Contrast(1, 0))
+    # Where no class has a probability, a contrast is even: that is the same everywhere.
+    nothing = ask(
+        mu_fidelity, model=lambda batch: 0 * NET(batch), quantity="contrast", probability="none", target=[[1, 0]] * 2
+    )
+    assert np.isnan(nothing["it"]).all()

@@ -16,6 +16,7 @@ from torch.testing import assert_close
 import wam_widgets as wam
 from tests.attribution.networks import SmallNet, signal_of
 from tests.attribution.test_untouched import Fragile, assert_untouched, interrupting, state_of
+from wam_widgets.attribution.passes import SubBatch
 from wam_widgets.evaluation import MinimalSignal, OptimisedMask, minimal_signal, optimise_mask
 from wam_widgets.plots import minimal_signals
 from wam_widgets.plots.canvas import png
@@ -370,18 +371,28 @@ def test_no_more_than_a_sub_batch_is_run_at_once() -> None:
         assert max(seen) == 2
 
 
-def test_memory_that_runs_out_halves_the_sub_batch() -> None:
+def test_memory_that_runs_out_halves_the_sub_batch_and_what_is_done_again_is_planned_again() -> None:
     network, signal = SmallNet(2), signal_of(9, 14, items=4)
+    memory = iter([True] * 7 + [False])  # runs out in the middle of a sub-batch
+    sizes: list[int] = []
 
     def model(batch: Tensor) -> Tensor:
         if len(batch) > 1 and batch.requires_grad:
-            raise torch.OutOfMemoryError
+            sizes.append(len(batch))
+            if not next(memory, False):
+                raise torch.OutOfMemoryError
         return network(batch)  # type: ignore[no-any-return]
 
     importance = wam.decompose(signal)
+    told: list[tuple[int, int]] = []
     expected = optimise_mask(network, signal, importance, steps=3, batch_size=1)
-    found = optimise_mask(model, signal, importance, steps=3)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("wam_widgets.evaluation.minimal.sub_batch_for", lambda *_: SubBatch(size=2))
+        found = optimise_mask(model, signal, importance, steps=3, progress=lambda *each: told.append(each))
     assert_close(found.importance.flatten(), expected.importance.flatten())
+    assert len(sizes) == 8
+    assert all(done <= planned for done, planned in told)
+    assert told[-1][0] == told[-1][1] > told[0][1]
 
 
 # --------------------------------------------------------------------------------------------------------------- errors
@@ -389,6 +400,13 @@ def test_memory_that_runs_out_halves_the_sub_batch() -> None:
 IMAGE = torch.rand(1, 1, 8, 8)
 THREE = nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
 BOTH = (minimal_signal, optimise_mask)
+
+
+def broken_by_zero(signal: Tensor) -> Tensor:
+    """A model that says nothing of signals that are zero somewhere."""
+    return torch.where((signal == 0).flatten(1).any(1)[:, None], torch.nan, THREE(signal))
+
+
 WRONG: list[tuple[tuple[Any, ...], dict[str, Any], type[Exception], str]] = [
     (BOTH, {"model": 3}, TypeError, r"`model` must be callable"),
     (BOTH, {"importance": torch.rand(1, 3, 8)}, ValueError, r"must have the shape \(item, \*space\) of the signal"),
@@ -398,7 +416,17 @@ WRONG: list[tuple[tuple[Any, ...], dict[str, Any], type[Exception], str]] = [
     (BOTH, {"probability": "soft"}, ValueError, r"`probability` must be one of.*Did you mean 'softmax'"),
     (BOTH, {"batch_size": 0}, ValueError, r"`batch_size` must be 'auto' or at least 1"),
     (BOTH, {"model": lambda signal: signal.flatten(1).sum(1)}, ValueError, r"at least two columns; got one"),
-    (BOTH, {"model": lambda signal: THREE(signal) / 0}, ValueError, r"finite outputs.*item 0"),
+    (BOTH, {"model": lambda signal: THREE(signal) / 0}, ValueError, r"finite scores; that of item 0 is -?inf"),
+    (BOTH, {"model": lambda signal: broken_by_zero(signal)}, ValueError, r"that of item 0, or a part of it, is nan. L"),
+    (
+        BOTH,
+        {"importance": None},
+        TypeError,
+        r"`importance` must be an Explanation, Coefficients or a map.*got NoneType",
+    ),
+    (BOTH, {"importance": np.array(["a"])}, TypeError, r"`importance` must be an Explanation.*got ndarray"),
+    (BOTH, {"baseline": np.array(["a"])}, TypeError, r"`baseline` must be None, a number, a tensor.*got ndarray"),
+    (BOTH, {"signal": None}, TypeError, r"`signal` must be a torch tensor.*got NoneType"),
     (
         BOTH[:1],
         {"at_least": 0},

@@ -15,7 +15,6 @@ from torch import Tensor
 
 import wam_widgets as wam
 from wam_widgets.evaluation import Mixture, SeparationReport
-from wam_widgets.evaluation.mixtures import energy
 from wam_widgets.evaluation.selection import (
     CLOSE_ENOUGH,
     SAMPLES,
@@ -26,6 +25,7 @@ from wam_widgets.evaluation.selection import (
     rank,
     shuffled,
 )
+from wam_widgets.transform.grid import energy
 
 RATE, LENGTH = 8000, 4090  # no multiple of the hop
 FRONT_END = wam.LogMel(RATE, n_fft=256, hop_length=128, n_mels=20)

@@ -19,7 +19,7 @@ from .explanation import Aggregate
 from .passes import FrontEnd, Inputs, Model, Plan, Scored, SubBatch, Sums, run, run_model
 from .paths import NoisyCopies
 from .progress import Meter
-from .score import Score, columns_of, require_classes, require_rows, score_of
+from .score import Score, columns_of, require_classes, require_finite_scores, require_rows, score_of
 from .uncertainty import FEWEST_GROUPS, GroupMeans, relative_error
 
 #: More groups tell the standard errors more precisely, and cost memory: sixteen know them to a fifth.
@@ -139,7 +139,11 @@ class Runner:
             part = slice(at, at + step)
             _, found = self.scored.values(inputs(plan[part], item[part], place[part]), item[part])
             scores.append(found.to(like.dtype))
-        return require_finite_scores(torch.cat(scores), plan.item, "a point of its path")
+        return require_finite_scores(
+            torch.cat(scores),
+            lambda row: f"a point of its path for item {plan.item[row]}",
+            ", or pass another `baseline`",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,13 +185,12 @@ def look(
                 raise
             continue  # only the target can read it
         outputs.append(found.float() if precision is not None else found)
-    items = np.arange(len(signal))
     widths = {found.shape[1] for found in outputs}
     readable = len(outputs) == len(parts) and len(widths) == 1
     if callable(wanted):
         score = torch.cat(scores).detach()[: len(signal)].to(signal.dtype)
         kept = torch.cat(outputs).detach()[: len(signal)] if readable else None
-        return kept, wanted, require_finite_scores(score, items, "the signal")
+        return kept, wanted, require_finite_scores(score, lambda item: f"the signal for item {item}")
     if not readable:
         raise ValueError(
             f"The model's output must have as many columns for every item; got {sorted(widths)}. "
@@ -196,7 +199,7 @@ def look(
     columns = torch.cat(outputs).detach()[: len(signal)]
     column = columns.argmax(1) if wanted is None else require_classes(wanted, columns.shape[1])
     score = columns.gather(1, column[:, None])[:, 0].to(signal.dtype)
-    return columns, column, require_finite_scores(score, items, "the signal")
+    return columns, column, require_finite_scores(score, lambda item: f"the signal for item {item}")
 
 
 def _how_it_was_read(signal: Tensor, at_once: int) -> str:
@@ -239,17 +242,6 @@ def through(front_end: FrontEnd, signal: Tensor, step: int) -> Tensor:
             "of zero in it: decibels need a floor."
         )
     return features
-
-
-def require_finite_scores(scores: Tensor, item: NDArray[np.int64], where: str) -> Tensor:
-    """Return the scores, shape (pass,), if all are finite; else say which item's is not, and where."""
-    if not scores.is_meta and not bool(torch.isfinite(scores).all()):
-        first = int((~torch.isfinite(scores)).nonzero()[0, 0])
-        raise ValueError(
-            f"The model must give finite scores; that of {where} for item {item[first]} is {float(scores[first])}. "
-            f"Look for divisions and logarithms of zero in the model, or pass another `baseline`."
-        )
-    return scores
 
 
 def over_copies(

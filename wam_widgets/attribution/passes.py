@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd.graph import get_gradient_edge
 
-from .score import Score, columns_of, require_rows, score_of
+from .score import Score, columns_of, require_finite_scores, require_rows, score_of
 
 Model = Callable[[Tensor], Any]
 FrontEnd = Callable[[Tensor], Tensor]
@@ -192,12 +192,20 @@ def run_model(model: Model, inputs: Tensor, precision: torch.dtype | None) -> An
         return model(inputs)
 
 
-def predicted(model: Model, signal: Tensor, at_once: int = 1) -> Tensor:
-    """Return the column that is largest for every item, shape (item,); to be called within `undisturbed`."""
-    # Copies: a model may change its input in place.
-    return torch.cat(
-        [require_rows(columns_of(run_model(model, x.clone(), None)), len(x)).argmax(1) for x in signal.split(at_once)]
-    )
+def predicted(model: Model, signal: Tensor, at_once: int = 1, named: Callable[[int], str] = "item {}".format) -> Tensor:
+    """Return the column that is largest for every item, shape (item,); to be called within `undisturbed`.
+
+    Raises
+    ------
+    ValueError
+        If it isn't finite: of NaN none is the largest. The error calls the item as `named` does.
+    """
+    found: list[Any] = []
+    for part in signal.split(at_once):
+        output = run_model(model, part.clone(), None)  # a copy: a model may change its input in place
+        found.append(require_rows(columns_of(output), len(part)).max(1))
+    require_finite_scores(torch.cat([largest for largest, _ in found]), named)
+    return torch.cat([column for _, column in found])
 
 
 def run(

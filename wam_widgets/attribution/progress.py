@@ -28,6 +28,11 @@ class Meter:
     ) -> None:
         self._bar.close()
 
+    @property
+    def done(self) -> int:
+        """How many passes are done."""
+        return self._done
+
     def expect(self, count: int) -> None:
         """Note that `count` passes more are planned."""
         self._planned += count

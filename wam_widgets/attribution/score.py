@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -178,6 +178,20 @@ def require_rows(columns: Tensor, rows: int) -> Tensor:
             f"{tuple(columns.shape)}. Wrap it so that the first axis of its output is the item."
         )
     return columns
+
+
+def require_finite_scores(scores: Tensor, named: Callable[[int], str], remedy: str = "") -> Tensor:
+    """Return what the model said, a row per input, if all of it is finite; else raise and name the first that isn't.
+
+    `named` says what the input of a row was, such as "item 3".
+    """
+    if scores.is_meta or bool(torch.isfinite(scores).all()):
+        return scores
+    first = tuple((~torch.isfinite(scores)).nonzero()[0].tolist())
+    raise ValueError(
+        f"The model must give finite scores; that of {named(first[0])} is {float(scores[first])}. Look for divisions "
+        f"and logarithms of zero in the model{remedy}."
+    )
 
 
 def require_names(names: tuple[str, ...] | None, output: Tensor | None, *, given: bool) -> tuple[str, ...] | None:

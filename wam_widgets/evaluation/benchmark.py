@@ -26,7 +26,7 @@ from .explainer import Explainer, Method, ask, require_methods
 from .faithfulness import FaithfulnessReport, trace
 from .fingerprint import fingerprint
 from .items import Data, Groups, Item, Items, groups_in_words, target_in_words
-from .protocols import Axis, Baseline, DomainName, Order, Protocol, Quantity, Unit, find_protocol
+from .protocols import Axis, Baseline, DomainName, Order, Protocol, Quantity, Unit, find_protocol, given_baseline
 from .ranking import METHODS, Importance
 from .running import (
     FAILURES_AT_FIRST,
@@ -298,7 +298,7 @@ class BenchmarkReport:
         fields.pop("class")
         for end in ("insertion_baseline", "deletion_baseline"):
             if isinstance(fields[end], dict):
-                fields[end] = "given"
+                fields[end] = given_baseline(fields[end]["digest"])
         return fields
 
     def _open(self) -> Store:
@@ -567,6 +567,7 @@ def _require_rules(
                     "Of a data set: pass `target='label'` with items (signal, (A, B)), A the class that is asked for."
                 )
             raise
+        rules.append(task.protocol)
     names = [rule.name for rule in rules]
     if len(set(names)) < len(names):
         raise ValueError(f"`protocol` must name different protocols; got {', '.join(map(repr, names))}.")

@@ -19,7 +19,7 @@ from wam_widgets.attribution.progress import Progress
 from wam_widgets.checks import optional_module, require_count, require_one_of
 
 from .protocols import Axis, Baseline, DomainName, Order, Protocol, Quantity, Unit
-from .ranking import Importance, Ranking, require_explanations
+from .ranking import EXPLANATIONS, Importance, Ranking, require_explanations
 from .selection import Domain
 from .statistics import (
     FEWEST_CLUSTERS,
@@ -457,14 +457,31 @@ def evaluate(
     number = require_count("controls", controls, 8)
     level = require_confidence(confidence)
     task = Task.of(signal, named, target, protocol, probability, seed, segments=segments, **overrides)
+    return trace(
+        model, task, groups=groups, controls=number, confidence=level, batch_size=batch_size, progress=progress
+    )
+
+
+def trace(
+    model: Model,
+    task: Task,
+    *,
+    groups: Sequence[Hashable] | None = None,
+    controls: int,
+    confidence: float = 0.95,
+    batch_size: int | Literal["auto"],
+    progress: Progress | Literal[False] | None,
+    argument: str = EXPLANATIONS,
+) -> FaithfulnessReport:
+    """Trace the curves of what was checked, and of the controls; errors call it by the `argument` it was given as."""
     of_items = _require_groups(groups, len(task.signal))
     rankings: dict[tuple[str, int], Ranking] = {(name, 0): ranking for name, ranking in task.rankings.items()}
     rows: list[tuple[str, Domain, str | None]] = [(name, each.domain, None) for name, each in task.rankings.items()]
     for place in dict.fromkeys(each.domain for each in task.rankings.values()):
-        for control, orders in task.controls(place, number).items():
+        for control, orders in task.controls(place, controls).items():
             name = f"{control}, {place.name}"
-            if name in named:
-                raise ValueError(f"`explanations` must not have the name of a control; got {name!r}. Rename it.")
+            if name in task.rankings:
+                raise ValueError(f"`{argument}` must not have the name of a control; got {name!r}. Rename it.")
             rows.append((name, place, control))
             rankings |= {(name, index): ranking for index, ranking in enumerate(orders)}
     curves = task.run(model, rankings, batch_size=batch_size, progress=progress)
@@ -492,7 +509,7 @@ def evaluate(
         areas=mean("area"),
         groups=of_items,
         seed=task.seed,
-        confidence=level,
+        confidence=confidence,
     )
 
 

@@ -18,15 +18,15 @@ from wam_widgets.attribution.arguments import require_finite, require_model, req
 from wam_widgets.attribution.passes import Model, predicted, undisturbed
 from wam_widgets.attribution.paths import copy_seed
 from wam_widgets.attribution.progress import Meter, Progress
-from wam_widgets.attribution.score import require_target
-from wam_widgets.checks import finite_number, optional_module, require_count, require_one_of
+from wam_widgets.attribution.score import require_finite_scores, require_target
+from wam_widgets.checks import finite_number, optional_module, require_count, require_flag, require_one_of
 from wam_widgets.transform import Coefficients
-from wam_widgets.transform.grid import require_signal
+from wam_widgets.transform.grid import real_numbers, require_signal
 
 from .explainer import Method, require_methods
 from .protocols import Baseline, Quantity
 from .ranking import Importance, require_explanations
-from .removal import RULE, Case, Trial, finite_scores, require_fraction
+from .removal import RULE, Case, Trial, require_fraction, without
 from .statistics import Values
 from .tracing import Probability, Task
 
@@ -157,8 +157,10 @@ def mu_fidelity(
     array([1., 1.])
     """
     require_one_of("correlation", correlation, get_args(Correlation))
-    given = (signal, explanations, target, fraction, subsets, blocks, segments, baseline, quantity, probability, seed)
-    trial = Trial.of(*given, fewest=3)
+    trial = Trial.of(
+        signal, explanations, target=target, fraction=fraction, subsets=subsets, fewest=3, blocks=blocks,
+        segments=segments, baseline=baseline, seed=seed, quantity=quantity, probability=probability,
+    )  # fmt: skip
 
     def correlate(case: Case) -> Values:
         scores = case.scores(torch.cat([torch.zeros_like(case.missing[:1]), case.missing])).cpu().numpy()
@@ -240,8 +242,11 @@ def infidelity(
     True
     """
     metrics = optional_module("captum.metrics", "Infidelity", "evaluation")
-    given = (signal, explanations, target, fraction, subsets, blocks, segments, baseline, "logit", "softmax", seed)
-    trial = Trial.of(*given, fewest=1)
+    require_flag("scaled", scaled)
+    trial = Trial.of(
+        signal, explanations, target=target, fraction=fraction, subsets=subsets, fewest=1, blocks=blocks,
+        segments=segments, baseline=baseline, seed=seed,
+    )  # fmt: skip
 
     def measure(case: Case) -> Values:
         methods, units = case.worth.shape
@@ -299,7 +304,7 @@ class PartFidelity:
 def part_fidelity(
     model: Model,
     signal: Float[Tensor, "item channel *space"],
-    explanations: Mapping[str, Explanation | Tensor],
+    parts: Mapping[str, Explanation | Tensor],
     *,
     fraction: float = 0.1,
     target: int | Sequence[int] | Tensor | Contrast | Score | None = None,
@@ -315,11 +320,11 @@ def part_fidelity(
         (item, channel, \*space) -> output, as for `explain`.
     signal : Tensor, shape (item, channel, \*space)
         The items.
-    explanations : dict of str to Explanation or Tensor
-        By name. The part that an explanation keeps is `explanation.rebuild(fraction=fraction)`; a tensor is the part
-        itself, shape (item, channel, \*space), such as a sound that another program has masked.
+    parts : dict of str to Explanation or Tensor
+        By name. A tensor is the part itself, shape (item, channel, \*space), such as a sound that another program has
+        masked; an explanation stands for the part that it keeps, `explanation.rebuild(fraction=fraction)`.
     fraction : float
-        How many of the positions explanations keep, between 0 and 1.
+        How many of the positions an explanation keeps, between 0 and 1.
     target : None, int, sequence of int, Tensor, Contrast or callable
         Whose probability may drop; None is what the explanations explain, else the predicted class. Of a callable its
         own value is measured. The class of the part alone is always compared with the predicted class.
@@ -363,27 +368,34 @@ def part_fidelity(
     array([1., 1.])
     """
     share = require_fraction(fraction)
-    named: dict[str, Any] = require_explanations(explanations)
+    named: dict[str, Any] = require_explanations(parts, "parts")
     explained = {name: given for name, given in named.items() if isinstance(given, Explanation)}
-    task = Task.of(signal, explained, target, RULE, probability, 0, quantity="probability")
+    task = Task.of(signal, explained, target, RULE, probability, 0, argument="parts", quantity="probability")
     kept, rest = {}, {}
     for name, given in named.items():
         kept[name], rest[name] = _divided(name, given, task.signal, share)
-    values = np.empty((len(named), len(task.signal)))
+    items, values = len(task.signal), np.empty((len(named), len(task.signal)))
     with task.scorer(model, batch_size, progress) as scorer:
-        scorer.meter.expect(2 * (1 + len(named)) * len(task.signal))
-        for item in range(len(task.signal)):
-            one = slice(item, item + 1)
-            scores = finite_scores(scorer, torch.cat([task.signal[one], *(each[one] for each in rest.values())]), item)
-            values[:, item] = (scores[0] - scores[1:]).cpu()
+        scorer.meter.expect(2 * (1 + len(named)) * items)
 
-        def classes(of: Tensor) -> Tensor:
-            found = predicted(model, of, scorer.sub_batch.size)
+        def drops(item: int) -> Tensor:
+            inputs = torch.stack([task.signal[item], *(each[item] for each in rest.values())])
+            scores = scorer.score(inputs, item)
+            require_finite_scores(scores, lambda row: without(item, part=row > 0))
+            return scores[0] - scores[1:]
+
+        def classes(of: Tensor, what: str = "") -> Tensor:
+            found = predicted(model, of, scorer.sub_batch.size, lambda item: f"{what}item {item}")
             scorer.advance(len(of))
             return found
 
+        for item in range(items):
+            values[:, item] = drops(item).cpu()
         whole = classes(task.signal)
-        same = {name: (classes(each) == whole).double().cpu().numpy() for name, each in kept.items()}
+        same = {
+            name: (classes(each, f"`parts[{name!r}]` of ") == whole).double().cpu().numpy()
+            for name, each in kept.items()
+        }
     return {name: PartFidelity(values[number], same[name]) for number, name in enumerate(named)}
 
 
@@ -522,10 +534,15 @@ class _Flat:
             found = self.method(self.model, signal.clone(), self.target)  # it may change its input in place
         values: Any = found.attribution if isinstance(found, Explanation) else found
         values = values.flatten() if isinstance(values, Coefficients) else values
-        if not isinstance(values, torch.Tensor) or len(values) != len(signal):
+        values = real_numbers(values)
+        if values is None or values.ndim < 2 or len(values) != len(signal):
             raise TypeError(
                 f"`methods[{self.name!r}]` must return an Explanation, Coefficients or a map of shape (item, *space); "
                 f"got {type(found).__name__}. Return what `explain`, `pull_back` or `gradcam` returned."
+            )
+        if not bool(torch.isfinite(values).all()):
+            raise ValueError(
+                f"What `methods[{self.name!r}]` returns must be finite; got NaN or inf. Look at the model's gradient."
             )
         return (values.detach().double().flatten(1),)  # of a bare tensor Captum takes the items for parts
 
@@ -546,20 +563,18 @@ def _divided(name: str, given: Any, signal: Tensor, fraction: float) -> tuple[Te
     if isinstance(given, Explanation):
         kept = given.rebuild(fraction=fraction).to(signal)
         return kept, signal - (kept if given.baseline is None else kept - given.baseline.to(signal))
-    given = torch.as_tensor(given) if isinstance(given, np.ndarray) else given
-    if not isinstance(given, torch.Tensor):
+    part = real_numbers(given)
+    if part is None:
         raise TypeError(
-            f"`explanations[{name!r}]` must be an Explanation or the part that is kept, a tensor; got "
+            f"`parts[{name!r}]` must be an Explanation or the part that is kept, a tensor; got "
             f"{type(given).__name__}. Pass e.g. `wam.reconstruct(coefficients.keep({fraction:g}))`."
         )
-    if given.shape != signal.shape:
+    if part.shape != signal.shape:
         raise ValueError(
-            f"`explanations[{name!r}]` must have the shape of the signal, {tuple(signal.shape)}, as the part of it "
-            f"that is kept; got {tuple(given.shape)}. Of a map, pass e.g. `signal * (map > threshold)[:, None]`."
+            f"`parts[{name!r}]` must have the shape of the signal, {tuple(signal.shape)}, as the part of it "
+            f"that is kept; got {tuple(part.shape)}. Of a map, pass e.g. `signal * (map > threshold)[:, None]`."
         )
-    kept = given.detach().to(signal)
+    kept = part.detach().to(signal)
     if not bool(torch.isfinite(kept).all()):
-        raise ValueError(
-            f"`explanations[{name!r}]` must be finite; got NaN or inf. Pass e.g. `torch.nan_to_num(part)`."
-        )
+        raise ValueError(f"`parts[{name!r}]` must be finite; got NaN or inf. Pass e.g. `torch.nan_to_num(part)`.")
     return kept, signal - kept

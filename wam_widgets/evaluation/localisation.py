@@ -14,6 +14,7 @@ from wam_widgets.attribution import Explanation
 from wam_widgets.checks import finite_number, require_one_of
 from wam_widgets.transform import Coefficients
 from wam_widgets.transform.geometry import spread
+from wam_widgets.transform.grid import real_numbers
 
 from .protocols import Order
 from .ranking import Importance
@@ -206,13 +207,13 @@ def _map_of(importance: Importance, order: Order) -> Float[Tensor, " item *space
 
 def _require_map(given: object) -> Float[Tensor, " item *space"]:
     """Return a map of the samples in float64, if it is one."""
-    if not isinstance(given, (torch.Tensor, np.ndarray)):
+    found = real_numbers(given)
+    if found is None:
         raise TypeError(
             f"`importance` must be an Explanation, Coefficients or a map of the samples; got {type(given).__name__}. "
             f"Pass what `explain`, `pull_back` or `gradcam` returned."
         )
-    found = torch.as_tensor(given)
-    if found.ndim < 2 or found.ndim > 4 or found.is_complex() or 0 in found.shape:
+    if found.ndim < 2 or found.ndim > 4 or 0 in found.shape:
         raise ValueError(
             f"A map must have the shape (item, *space), with one to three spatial axes; got {tuple(found.shape)}. Add "
             f"up its channels, e.g. `map.sum(1)`, or give a single map its item axis, `map[None]`."
@@ -230,9 +231,9 @@ def _require_finite(values: Tensor) -> Tensor:
 
 def _require_masks(masks: object, heat: Tensor) -> Bool[Tensor, " item *space"]:
     """Return masks on the device of the maps, if they can be of the same items and none is empty."""
-    found = torch.as_tensor(masks) if isinstance(masks, np.ndarray) else masks
-    if not isinstance(found, torch.Tensor) or found.dtype != torch.bool:
-        got = found.dtype if isinstance(found, torch.Tensor) else type(found).__name__
+    found = real_numbers(masks)
+    if found is None or found.dtype != torch.bool:
+        got = type(masks).__name__ if found is None else found.dtype
         raise TypeError(f"`masks` must be truth values; got {got}. Pass e.g. `pairs.mask`, or `masks > 0`.")
     if found.shape != heat.shape:
         raise ValueError(

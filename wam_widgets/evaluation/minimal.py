@@ -16,7 +16,7 @@ from torch import Tensor
 from wam_widgets.attribution.passes import Model, Scored, SubBatch, run_model, sub_batch_for
 from wam_widgets.attribution.paths import copy_seed
 from wam_widgets.attribution.progress import Progress
-from wam_widgets.attribution.score import columns_of, require_classes, require_rows
+from wam_widgets.attribution.score import columns_of, require_classes, require_finite_scores, require_rows
 from wam_widgets.checks import finite_number, require_count
 from wam_widgets.transform import Coefficients, pull_back, reconstruct
 
@@ -361,11 +361,13 @@ def optimise_mask(
         done, found = 0, []
         while done < items:
             rows = torch.arange(done, done + min(items - done, passes.size))
+            before = asked.scorer.meter.done
             try:
                 wanted = whole.probability[rows].log()
                 found.append(asked.optimise(rows, 1 - ranks[rows] / units, wanted, rising, steps, passes))
             except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
                 passes.shrink(len(rows), error)
+                asked.scorer.meter.expect(asked.scorer.meter.done - before)  # what is lost has to be done again
                 continue
             done += len(rows)
         weights, probabilities, holds = (torch.cat(each) for each in zip(*found, strict=True))
@@ -484,6 +486,7 @@ class _Asked:
             for _ in range(steps):
                 with passes.timed(len(rows), weights.device):
                     (gradient,), score = scored.gradient(self.kept(rows, weights), rows)
+                require_finite_scores(score, self._named(rows))
                 pulled = pull_back(gradient, see.wavelet, level=see.level, mode=see.mode).flatten()
                 falls_short = (score < wanted)[:, None]
                 weights.grad = price / weights.shape[1] - torch.where(falls_short, (pulled * parts).sum(1), 0)
@@ -502,15 +505,11 @@ class _Asked:
                 "A class is kept against others: the model's output must have at least two columns; got one. Pass a "
                 "model that returns both classes, e.g. `lambda signal: torch.cat([-model(signal), model(signal)], 1)`."
             )
+        require_finite_scores(columns, self._named(rows))
         require_classes(self.target, columns.shape[1])
         own = columns.gather(1, self._column(rows, columns))
         most_probable = ((columns >= own).sum(1) == 1).cpu()  # a tie is no class
         probability = probabilities(columns, self.task.probability).gather(1, self._column(rows, columns))[:, 0].cpu()
-        if not bool(torch.isfinite(probability).all() & torch.isfinite(columns).all()):
-            raise ValueError(
-                f"The model must give finite outputs; that of a part of item {int(rows[0])}, or of one soon after, "
-                f"isn't. Look for divisions and logarithms of zero in the model."
-            )
         holds = most_probable if self.least is None else probability >= self.least[rows]
         return _Answer(probability, holds)
 
@@ -524,6 +523,9 @@ class _Asked:
         else:
             columns = columns.clamp(min=torch.finfo(columns.dtype).tiny).log()
         return columns.gather(1, self._column(rows, columns))[:, 0]
+
+    def _named(self, rows: Int[Tensor, " row"]) -> Callable[[int], str]:
+        return lambda row: f"item {int(rows[row])}, or a part of it,"
 
     def _column(self, rows: Int[Tensor, " row"], columns: Tensor) -> Int[Tensor, "row 1"]:
         return self.target[rows, None].to(columns.device)

@@ -13,7 +13,7 @@ from torch import Tensor
 from wam_widgets.attribution.arguments import require_seeds
 from wam_widgets.checks import finite_number
 from wam_widgets.transform import Grid
-from wam_widgets.transform.grid import require_signal
+from wam_widgets.transform.grid import energy, require_signal
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -111,13 +111,8 @@ def overlap(
     amount = finite_number(weight)
     if amount is None or amount <= 0:
         raise ValueError(f"`weight` must be a positive number; got {weight!r}. Pass e.g. `weight=0.2`.")
-    if grids is not None and (grids[0].spacing, grids[0].units) != (grids[1].spacing, grids[1].units):
-        first, second = (f"{grid.spacing} in {grid.units}" for grid in grids)
-        raise ValueError(
-            f"`signal` and `other` must have the same grid, so that a sample of one is as long as a sample of the "
-            f"other; got steps of {first} and of {second}. Resample one to the rate of the other, e.g. by "
-            f"`scipy.signal.resample_poly`."
-        )
+    if grids is not None:
+        _require_same_grid(grids)
     require_alike(signal, other, "signal", "other")
     return Mixture(signal.detach().clone(), amount * other.detach())
 
@@ -223,12 +218,6 @@ def si_sdr_of(estimate: Tensor, reference: Tensor) -> Tensor:
     return (10 * ratio.log10()).to(estimate.dtype)
 
 
-def energy(signal: Tensor) -> Tensor:
-    """Return the sum of squares of every item, shape (item,), in float64."""
-    norm: Tensor = torch.linalg.vector_norm(signal.flatten(1), dim=1, dtype=torch.float64)
-    return norm.square()
-
-
 def require_audible(
     signal: object, name: str, why: str = "what is left of silence, and its SI-SDR, are undefined"
 ) -> Tensor:
@@ -247,6 +236,22 @@ def require_audible(
             f"`signal[signal.flatten(1).any(1)]`."
         )
     return found
+
+
+def _require_same_grid(grids: object) -> None:
+    """Raise unless these are two grids whose samples are as long."""
+    if not (isinstance(grids, Sequence) and len(grids) == 2 and all(isinstance(grid, Grid) for grid in grids)):
+        raise TypeError(
+            f"`grids` must be two Grids, that of `signal` and that of `other`; got {grids!r}. Pass e.g. "
+            f"`grids=(Grid.sound(16_000), Grid.sound(16_000))`, or leave it out."
+        )
+    steps = [f"{grid.spacing} in {grid.units}" for grid in grids]
+    if steps[0] != steps[1]:
+        raise ValueError(
+            f"`signal` and `other` must have the same grid, so that a sample of one is as long as a sample of the "
+            f"other; got steps of {steps[0]} and of {steps[1]}. Resample one to the rate of the other, e.g. by "
+            f"`scipy.signal.resample_poly`."
+        )
 
 
 def require_alike(first: Tensor, second: Tensor, first_name: str, second_name: str) -> None:

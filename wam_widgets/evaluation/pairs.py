@@ -14,11 +14,11 @@ from torch import Tensor
 
 from wam_widgets.attribution.arguments import require_finite, require_model
 from wam_widgets.attribution.passes import Model, undisturbed
-from wam_widgets.attribution.score import columns_of, require_classes, require_rows
+from wam_widgets.attribution.score import columns_of, require_classes, require_finite_scores, require_rows
 from wam_widgets.checks import require_count, require_one_of, whole_number
-from wam_widgets.transform.grid import require_signal
+from wam_widgets.transform.grid import energy, require_signal
 
-from .mixtures import energy, overlap, require_alike, require_audible
+from .mixtures import overlap, require_alike, require_audible
 from .statistics import cluster_names
 
 Fit = Literal["join", "crop"]
@@ -69,6 +69,11 @@ class Pairs:
                 f"item is a group of its own."
             )
         shape = (items, 2, *self.signal.shape[2:])
+        if self.masks is not None and not isinstance(self.masks, torch.Tensor):
+            raise TypeError(
+                f"`masks` must be truth values of shape {shape}, two per item; got {type(self.masks).__name__}. Pass "
+                f"e.g. `torch.stack([first, second], 1)`."
+            )
         if self.masks is not None and (tuple(self.masks.shape) != shape or self.masks.dtype != torch.bool):
             raise ValueError(
                 f"`masks` must be truth values of shape {shape}, two per item; got {self.masks.dtype} of shape "
@@ -81,8 +86,14 @@ class Pairs:
         return None if self.masks is None else self.masks[:, 0]
 
     def select(self, which: Any) -> Pairs:
-        """Return some of the pairs: a slice, truth values or whole numbers, one per item that is kept."""
-        chosen = torch.arange(len(self), device=self.signal.device)[which].reshape(-1)
+        """Return some of the pairs: a slice, truth values of all items, or whole numbers of those that are kept."""
+        try:
+            chosen = torch.arange(len(self), device=self.signal.device)[which].reshape(-1)
+        except (IndexError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"`which` must be a slice, {len(self)} truth values, or whole numbers from 0 to {len(self) - 1}; got "
+                f"{which!r}. Pass e.g. `[0, 2]`."
+            ) from error
         return Pairs(
             self.signal[chosen],
             self.classes[chosen],
@@ -336,14 +347,17 @@ def both_recognised(model: Model, pairs: Pairs, *, top: int = 5, batch_size: int
     tensor([[[4., 3., 0.]]])
     """
     require_model(model)
+    if not isinstance(pairs, Pairs):
+        raise TypeError(
+            f"`pairs` must be Pairs; got {type(pairs).__name__}. Pass what `side_by_side` or `mixed` returned."
+        )
     few = require_count("top", top, 5, at_least=2)
     size = require_count("batch_size", batch_size, 16)
-    ranks = []
     with undisturbed(model, pairs.signal.device):
-        for signal, classes in zip(pairs.signal.split(size), pairs.classes.split(size), strict=True):
-            columns = require_rows(columns_of(model(signal)), len(signal))
-            ranks.append(_worse_rank(columns, classes.to(columns.device), few))
-    rank = torch.cat(ranks)
+        parts = pairs.signal.clone().split(size)  # a model may change its input in place
+        columns = torch.cat([require_rows(columns_of(model(part)), len(part)) for part in parts])
+    require_finite_scores(columns, "pair {}".format)
+    rank = _worse_rank(columns, pairs.classes.to(columns.device), few)
     if not bool((rank <= few).any()):
         raise ValueError(
             f"Both classes of a pair must be among the {few} likeliest; got no such pair of {len(pairs)}: the worse of "
@@ -355,8 +369,6 @@ def both_recognised(model: Model, pairs: Pairs, *, top: int = 5, batch_size: int
 
 def _worse_rank(columns: Tensor, classes: Tensor, top: int) -> Int[Tensor, " item"]:
     """Return the place of the less likely of the two classes, from 1; among equals it is the last place."""
-    if not bool(torch.isfinite(columns).all()):
-        raise ValueError("The model's output must be finite to be ranked; got NaN or inf. See `model(pairs.signal)`.")
     if top > columns.shape[1]:
         raise ValueError(f"`top` must be at most the number of classes, {columns.shape[1]}; got {top}. Pass `top=2`.")
     own = columns.gather(1, require_classes(classes, columns.shape[1]))

@@ -11,7 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wam_widgets.checks import finite_number, require_count, require_one_of
+from wam_widgets.checks import finite_number, nearest, require_count, require_flag, require_one_of
+from wam_widgets.transform.grid import real_numbers
+
+from .fingerprint import digest
 
 DomainName = Literal["own", "wavelet", "pixel"]
 """What units are of: each explanation's own, wavelet coefficients only, or the signal's samples."""
@@ -35,9 +38,14 @@ Area = Literal["trapezoid", "published"]
 Baseline = float | Tensor | str | None
 """What replaces a removed unit: zero, a number, a signal, "mean", "blur", "noise" or "band_mean"."""
 
+#: Baselines that are made of the signal.
+MADE = ("mean", "blur", "noise", "band_mean")
 
 #: A curve has no more units to tell apart, and a table of more would not fit.
 _MOST_STEPS = 2**16
+
+#: The fields that the argument `baseline` overrides.
+_BASELINES = ("insertion_baseline", "deletion_baseline")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +106,7 @@ class Protocol:
             require_one_of(field, getattr(self, field), get_args(allowed))
         if require_count("steps", self.steps, 64) > _MOST_STEPS:
             raise ValueError(f"`steps` must be at most {_MOST_STEPS:,}; got {self.steps:,}. Pass e.g. `steps=64`.")
+        require_flag("stretched", self.stretched)
         spacing = finite_number(self.spacing)
         if spacing is None or spacing <= 0:
             raise ValueError(f"`spacing` must be a positive number; got {self.spacing!r}. Pass 1.0 for equal steps.")
@@ -109,7 +118,38 @@ class Protocol:
             )
 
     def with_overrides(self, **changes: Any) -> Protocol:
-        """Return the protocol with some of its fields changed, and renamed after those that differ."""
+        """Return the protocol with some of its fields changed, and renamed after those that differ.
+
+        Parameters
+        ----------
+        **changes
+            Any field but the name. `baseline` stands for both baselines; 0 is none.
+
+        Returns
+        -------
+        Protocol
+            A baseline that is a tensor is named by a digest of its values, such as "given 8fa3c1d2".
+
+        Raises
+        ------
+        TypeError, ValueError
+            For what is no field, or can't be its value.
+
+        Examples
+        --------
+        >>> PROTOCOLS["wam"].with_overrides(baseline="mean", steps=8).name
+        'wam, steps=8, baseline=mean'
+        """
+        known = [field.name for field in dataclasses.fields(self) if field.name != "name"]
+        if unknown := [name for name in changes if name not in (*known, "baseline")]:
+            raise TypeError(
+                f"`with_overrides` changes {', '.join(map(repr, [*known, 'baseline']))}; got {unknown[0]!r}."
+                f"{nearest(unknown[0], [*known, 'baseline'])}"
+            )
+        if "baseline" in changes:  # of both, and last in the name
+            baseline = changes.pop("baseline")
+            changes |= dict.fromkeys(_BASELINES, None if finite_number(baseline) == 0 else baseline)
+        changes |= {field: require_baseline(changes[field]) for field in _BASELINES if field in changes}
         differing = {
             field: value
             for field, value in changes.items()
@@ -219,13 +259,43 @@ def find_protocol(protocol: str | Protocol) -> Protocol:
     return PROTOCOLS[require_one_of("protocol", protocol, PROTOCOLS)]
 
 
+def require_baseline(baseline: object) -> Baseline:
+    """Return a baseline, of an array as a tensor, if it can be one of some signal.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Unless it is None, a finite number, a tensor or array of numbers, or one of the words.
+    """
+    wanted = f"`baseline` must be None, a number, a tensor or one of {', '.join(map(repr, MADE))}"
+    if isinstance(baseline, str):
+        if baseline not in MADE:
+            raise ValueError(f"{wanted}; got {baseline!r}.{nearest(baseline, MADE)}")
+        return baseline
+    if baseline is None:
+        return None
+    if isinstance(baseline, (int, float, np.number)) and not isinstance(baseline, bool):
+        if finite_number(baseline) is None:
+            raise ValueError(f"`baseline` must be finite; got {baseline!r}. Pass e.g. `baseline=0.0`.")
+        return baseline  # type: ignore[return-value]  # as it is, since it stands in the name
+    values = real_numbers(baseline)
+    if values is None:
+        raise TypeError(f"{wanted}; got {type(baseline).__name__}. Pass e.g. `baseline=0.5`.")
+    return values
+
+
+def given_baseline(found: str) -> str:
+    """Name a baseline that was given as a tensor, after its digest: two that differ have two names."""
+    return f"given {found[:8]}"
+
+
 def _argument(field: str) -> str:
     """Return the name of the argument that overrides a field."""
-    return {"insertion_baseline": "baseline", "deletion_baseline": "baseline"}.get(field, field)
+    return "baseline" if field in _BASELINES else field
 
 
 def _in_words(value: object) -> str:
     """Write a baseline, or another setting, in a word."""
     if value is None:
         return "zero"
-    return "given" if isinstance(value, torch.Tensor) else str(value)
+    return given_baseline(digest(value)) if isinstance(value, torch.Tensor) else str(value)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -14,12 +13,16 @@ from torch import Tensor
 from wam_widgets.attribution import Explanation
 from wam_widgets.transform import Coefficients, decompose
 from wam_widgets.transform.geometry import spread
+from wam_widgets.transform.grid import real_numbers
 
 from .protocols import Protocol
 from .selection import SAMPLES, CoefficientDomain, Domain, coefficient_domain
 
 Importance = Explanation | Coefficients | Tensor
 """What units are ranked by; a tensor is a map of the signal's samples."""
+
+#: What the argument is called that importances come in, or functions that return them.
+EXPLANATIONS, METHODS = "explanations", "methods"
 
 #: The name of an importance that is given by itself, as the argument `importance`, and not in a dict.
 ALONE = ""
@@ -89,15 +92,15 @@ class GroupedDomain:
 class Terms:
     """Which domain each method is ranked in; methods in the same terms share one."""
 
-    def __init__(self, signal: Tensor, rule: Protocol, segments: Tensor | None) -> None:
-        self._signal, self._rule, self._segments = signal, rule, segments
+    def __init__(self, signal: Tensor, rule: Protocol, segments: Tensor | None, argument: str = EXPLANATIONS) -> None:
+        self._signal, self._rule, self._segments, self._argument = signal, rule, segments, argument
         self._grouped: dict[CoefficientDomain, GroupedDomain] = {}
 
     def ranking(self, name: str, given: Importance) -> Ranking:
         """Return how a method ranks the units of this rule."""
         inner, importance = self._positions(name, given)
         if not importance.is_meta and not bool(torch.isfinite(importance).all()):
-            raise ValueError(f"{called(name)} must be finite; got NaN or inf. Look at the model's gradient.")
+            raise ValueError(f"{self._called(name)} must be finite; got NaN or inf. Look at the model's gradient.")
         if self._rule.unit == "position":
             return Ranking(inner, importance)
         domain = self._grouped.setdefault(inner, GroupedDomain(inner, self._labels(name, inner), self._rule.unit))
@@ -119,15 +122,15 @@ class Terms:
             else:
                 flat = (given if magnitude else given.contribution()).attribution.flatten()
             return coefficient_domain(given), (flat.abs() if magnitude else flat).sum(1)
-        if not isinstance(given, (torch.Tensor, np.ndarray)):
+        values = real_numbers(given)
+        if values is None:
             raise TypeError(
-                f"{called(name)} must be an Explanation, Coefficients or a map of the samples; got "
+                f"{self._called(name)} must be an Explanation, Coefficients or a map of the samples; got "
                 f"{type(given).__name__}. Pass what `explain`, `pull_back` or `gradcam` returned."
             )
-        values = torch.as_tensor(given)
         if tuple(values.shape) != (items, *size):
             raise ValueError(
-                f"{called(name)} must have the shape (item, *space) of the signal, {(items, *size)}; got "
+                f"{self._called(name)} must have the shape (item, *space) of the signal, {(items, *size)}; got "
                 f"{tuple(values.shape)}. Add up its channels, e.g. `map.sum(1)`."
             )
         if not in_pixels and (self._rule.domain == "wavelet" or self._rule.unit == "band"):
@@ -135,9 +138,16 @@ class Terms:
         flat = values.to(signal.device, signal.dtype).flatten(1)
         return SAMPLES, flat.abs() if magnitude else flat
 
+    def _called(self, name: str) -> str:
+        """Begin an error: with the argument as users know it, and what they call the importance."""
+        if name == ALONE:
+            return "`importance`"
+        given = f"`{self._argument}[{name!r}]`"
+        return f"What {given} returns" if self._argument == METHODS else given
+
     def _no_coefficients(self, name: str) -> str:
         return (
-            f"{called(name)} is a map of the signal's samples, which has no order of coefficients, and "
+            f"{self._called(name)} is a map of the signal's samples, which has no order of coefficients, and "
             f"{self._rule.name!r} removes coefficients. If it is a gradient, carry it to them with `pull_back`, or see "
             f"an explanation in a wavelet, `explanation.view(wavelet='haar', level=3)`; else use "
             f"{'`unit=' + repr('position') + '`' if self._rule.unit == 'band' else '`domain=' + repr('pixel') + '`'}."
@@ -150,7 +160,7 @@ class Terms:
             same = given.signal.shape == self._signal.shape and torch.equal(given.signal.to(self._signal), self._signal)
         if not same:
             raise ValueError(
-                f"{called(name)} must be of `signal`, {len(self._signal)} item(s) of size "
+                f"{self._called(name)} must be of `signal`, {len(self._signal)} item(s) of size "
                 f"{tuple(self._signal.shape[2:])}; got one of {items} item(s) of size {given.size}, or of other "
                 f"values. Pass `explanation.signal`."
             )
@@ -167,16 +177,11 @@ class Terms:
         return torch.arange(len(sizes), device=signal.device).repeat_interleave(sizes).expand(len(signal), -1)
 
 
-def called(name: str) -> str:
-    """Return the words for an importance in an error: its argument, and its name if it is one of several."""
-    return "`importance`" if name == ALONE else f"`explanations[{name!r}]`"
-
-
-def require_explanations(explanations: object) -> dict[str, Importance]:
+def require_explanations(explanations: object, argument: str = EXPLANATIONS) -> dict[str, Importance]:
     """Return explanations by name, at least one."""
     if not isinstance(explanations, Mapping) or not explanations:
         raise TypeError(
-            f"`explanations` must be a dict of name and explanation with at least one; got "
+            f"`{argument}` must be a dict of name and explanation with at least one; got "
             f"{'an empty one' if isinstance(explanations, Mapping) else type(explanations).__name__}. Pass e.g. "
             f"`{{'WAM': explanation}}`."
         )
@@ -192,8 +197,13 @@ def require_segments(segments: Tensor | None, signal: Tensor, rule: Protocol) ->
         )
     if segments is None:
         return None
-    labels = torch.as_tensor(segments)
+    labels = real_numbers(segments)
     shape = (len(signal), *signal.shape[2:])
+    if labels is None:
+        raise TypeError(
+            f"`segments` must be whole numbers from 0, of shape {shape} or {shape[1:]}; got {type(segments).__name__}. "
+            f"Number the segments 0, 1, 2, …"
+        )
     if labels.shape == signal.shape[2:]:
         labels = labels.expand(shape)
     if tuple(labels.shape) != shape or labels.is_floating_point() or int(labels.min()) < 0:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -16,6 +16,7 @@ from wam_widgets.attribution import Explanation
 from wam_widgets.attribution.passes import Model
 from wam_widgets.attribution.paths import copy_seed
 from wam_widgets.attribution.progress import Progress
+from wam_widgets.attribution.score import require_finite_scores
 from wam_widgets.checks import finite_number, require_count
 from wam_widgets.transform import Coefficients
 from wam_widgets.transform.geometry import spread
@@ -47,25 +48,26 @@ class Trial:
     subsets: int
     methods: dict[GroupedDomain, list[str]]
     importance: dict[str, Float[Tensor, "item position"]]
+    _missing: dict[int, Bool[Tensor, "subset unit"]] = field(default_factory=dict, init=False)
 
     @classmethod
     def of(
         cls,
         signal: Tensor,
         explanations: object,
+        *,
         target: object,
         fraction: object,
         subsets: object,
+        fewest: int,
         blocks: object,
         segments: Tensor | None,
         baseline: Baseline,
-        quantity: str,
-        probability: str,
         seed: int,
-        *,
-        fewest: int,
+        quantity: str = "logit",
+        probability: str = "softmax",
     ) -> Trial:
-        """Check arguments as users give them."""
+        """Check arguments as users give them; there must be the `fewest` subsets, or more."""
         share, number = require_fraction(fraction), require_count("subsets", subsets, 200, at_least=fewest)
         most = require_count("blocks", blocks, 81)
         named = require_explanations(explanations)
@@ -113,18 +115,20 @@ class Trial:
 
         def scores(missing: Tensor) -> Tensor:
             kept_out = (own.keep(parts, rows) for rows in _sub_batches(missing, scorer))
-            return torch.cat([finite_scores(scorer, signal - each, item) for each in kept_out])
+            found = torch.cat([scorer.score(signal - each, item) for each in kept_out])
+            return require_finite_scores(found, lambda row: without(item, part=bool(missing[row].any())))
 
         worth = torch.cat([own.grouped(self.importance[name][one].double()) for name in names])
-        return Case(worth, self._missing(worth), scores)
+        return Case(worth, self._subsets_of(worth.shape[1]).to(worth.device), scores)
 
-    def _missing(self, worth: Tensor) -> Bool[Tensor, "subset unit"]:
+    def _subsets_of(self, units: int) -> Bool[Tensor, "subset unit"]:
         """Draw the subsets: the same for all items, and methods, of as many units."""
-        units = worth.shape[1]
-        count = min(max(round(self.fraction * units), 1), units - 1)
-        like = torch.empty(1, units)
-        drawn = [shuffled(like, copy_seed(self.task.seed, subset + 1)) < count for subset in range(self.subsets)]
-        return torch.cat(drawn).to(worth.device)
+        if units not in self._missing:
+            count = min(max(round(self.fraction * units), 1), units - 1)
+            like = torch.empty(1, units)
+            drawn = [shuffled(like, copy_seed(self.task.seed, subset + 1)) < count for subset in range(self.subsets)]
+            self._missing[units] = torch.cat(drawn)
+        return self._missing[units]
 
 
 def _sub_batches(rows: Tensor, scorer: Scorer) -> Iterator[Tensor]:
@@ -135,15 +139,9 @@ def _sub_batches(rows: Tensor, scorer: Scorer) -> Iterator[Tensor]:
         done += len(part)
 
 
-def finite_scores(scorer: Scorer, inputs: Tensor, item: int) -> Tensor:
-    """Return the scores of inputs, shape (row,), if they are finite."""
-    scores = scorer.score(inputs, item)
-    if bool(torch.isfinite(scores).all()):
-        return scores
-    raise ValueError(
-        f"The model must give finite scores; without a part of item {item} it gives "
-        f"{float(scores[~torch.isfinite(scores)][0])}. Look for divisions and logarithms of zero in the model."
-    )
+def without(item: int, *, part: bool) -> str:
+    """Return what an error calls an item from which a part was taken, or none."""
+    return f"item {item} without a part" if part else f"item {item}"
 
 
 def _grouped(inner: CoefficientDomain, signal: Tensor, labels: Tensor | None, most: int) -> GroupedDomain:

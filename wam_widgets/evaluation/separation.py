@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
@@ -17,8 +17,9 @@ from tqdm.auto import tqdm
 from wam_widgets.attribution import Explanation
 from wam_widgets.checks import finite_number, optional_module, require_one_of, whole_number
 from wam_widgets.transform import Coefficients, LogMel
+from wam_widgets.transform.grid import energy
 
-from .mixtures import Mixture, energy, si_sdr_of
+from .mixtures import Mixture, si_sdr_of
 from .ranking import Importance, require_explanations
 from .selection import SAMPLES, Domain, MelDomain, coefficient_domain, keep_energy, mel_domain, rank, shuffled
 from .statistics import RESAMPLES, Interval, Own, cluster_interval, cluster_names, joined_clusters
@@ -117,12 +118,10 @@ class SeparationReport:
 
         Raises
         ------
-        ValueError
-            If there are none, or their methods or fractions differ.
+        TypeError, ValueError
+            If one is no report, if there are none, or their methods or fractions differ.
         """
-        given = list(reports)
-        if not given:
-            raise ValueError("`reports` must hold at least one report; got none. Pass what `separation` returned.")
+        given = _require_reports(reports)
         first = given[0]
         for each in given:
             if each.methods != first.methods or each.kept != first.kept or each.controls != first.controls:
@@ -167,29 +166,31 @@ class SeparationReport:
         ValueError
             If there is no such method, measure or fraction.
         """
-        values = self.values(method, measure, kept=kept)
-        if minus is not None:
-            values = values - self.values(minus, measure, kept=kept)
+        values = self.values(method, measure, kept=kept, minus=minus)
         return cluster_interval(
             values, self.groups, confidence=self.confidence, resamples=self.resamples, seed=self.seed
         )
 
     def values(
-        self, method: str, measure: Measure = "corruption_left", *, kept: float | None = None
+        self, method: str, measure: Measure = "corruption_left", *, kept: float | None = None, minus: str | None = None
     ) -> NDArray[np.float64]:
-        """Return a measure of every item, shape (item,); arguments as of `interval`."""
-        require_one_of("method", method, self.methods)
+        """Return a measure of every item, or its paired difference from another method; arguments as of `interval`.
+
+        Returns
+        -------
+        float array, shape (item,)
+        """
         require_one_of("measure", measure, get_args(Measure))
-        fraction = self.kept[0] if kept is None else kept
+        fraction = self.kept[0] if kept is None else finite_number(kept)
         if fraction not in self.kept:
             raise ValueError(f"`kept` must be one of {self.kept}; got {kept!r}. Pass e.g. `kept={self.kept[0]}`.")
-        found: NDArray[np.float64] = self.measures[measure][self.methods.index(method), self.kept.index(fraction)]
-        return found
+        table: NDArray[np.float64] = self.measures[measure][:, self.kept.index(fraction)]
+        found: NDArray[np.float64] = table[self._index("method", method)]
+        return found if minus is None else found - table[self._index("minus", minus)]
 
     def random(self, method: str) -> str:
         """Return the name of the random control in the domain of a method."""
-        require_one_of("method", method, self.methods)
-        return _control_name("random", self.domains[self.methods.index(method)])
+        return _control_name("random", self.domains[self._index("method", method)])
 
     def rows(self, *, kept: float | None = None) -> list[dict[str, Any]]:
         """Return the table: one dict per method and fraction of energy.
@@ -231,6 +232,10 @@ class SeparationReport:
         pandas = optional_module("pandas", "A table", "evaluation")
         frame: pd.DataFrame = pandas.DataFrame(self.rows())
         return frame
+
+    def _index(self, argument: str, method: str) -> int:
+        require_one_of(argument, method, self.methods)
+        return self.methods.index(method)
 
     def _columns(self, method: str, kept: float) -> dict[str, float]:
         columns: dict[str, float] = {}
@@ -472,6 +477,18 @@ def _find(name: str, importance: object, mixture: Mixture, mel: MelDomain | None
         f"`explanations[{name!r}]` must be of the mixture, (item, *space) = {(items, *space)}, {behind}; got "
         f"{(len(given), *size)}. Call `explain(model, mixture.signal, …)`."
     )
+
+
+def _require_reports(reports: object) -> list[SeparationReport]:
+    given: list[Any] = list(reports) if isinstance(reports, Iterable) else [reports]
+    if not given:
+        raise ValueError("`reports` must hold at least one report; got none. Pass what `separation` returned.")
+    if wrong := [each for each in given if not isinstance(each, SeparationReport)]:
+        raise TypeError(
+            f"`reports` must be a list of reports; got {type(wrong[0]).__name__}. Pass e.g. `[first, second]` of what "
+            f"`separation` returned."
+        )
+    return given
 
 
 def _require_fractions(kept: object) -> tuple[float, ...]:

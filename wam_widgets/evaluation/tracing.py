@@ -17,14 +17,20 @@ from wam_widgets.attribution.arguments import require_batch_size, require_finite
 from wam_widgets.attribution.passes import Model, SubBatch, predicted, run_model, sub_batch_for, undisturbed
 from wam_widgets.attribution.paths import copy_seed, make_baseline
 from wam_widgets.attribution.progress import Meter, Progress
-from wam_widgets.attribution.score import columns_of, require_classes, require_rows, require_target, score_of
+from wam_widgets.attribution.score import (
+    columns_of,
+    require_classes,
+    require_finite_scores,
+    require_rows,
+    require_target,
+    score_of,
+)
 from wam_widgets.checks import nearest, require_count, require_one_of
 from wam_widgets.transform import Coefficients, reconstruct
-from wam_widgets.transform.grid import require_signal
+from wam_widgets.transform.grid import energy, require_signal
 
-from .mixtures import energy
-from .protocols import Baseline, Protocol, find_protocol
-from .ranking import GroupedDomain, Importance, Ranking, Terms, require_segments
+from .protocols import Baseline, Protocol, find_protocol, require_baseline
+from .ranking import EXPLANATIONS, GroupedDomain, Importance, Ranking, Terms, require_segments
 from .selection import SAMPLES, Domain, rank, shuffled
 
 Kind = Literal["insertion", "deletion"]
@@ -115,19 +121,23 @@ class Task:
         *,
         segments: Tensor | None = None,
         scored: bool = True,
+        argument: str = EXPLANATIONS,
         **overrides: Any,
     ) -> Task:
-        """Check arguments as users give them; what is not to be scored, as for frames, needs no target."""
+        """Check arguments as users give them; what is not to be scored, as for frames, needs no target.
+
+        Errors call the importances by the `argument` that they were given as.
+        """
         signal = require_finite(require_signal(signal).detach())
         rule = _overridden(find_protocol(protocol), overrides)
         require_one_of("probability", probability, get_args(Probability))
         number = require_count("seed", seed, 0, at_least=0)
-        terms = Terms(signal, rule, require_segments(segments, signal, rule))
+        terms = Terms(signal, rule, require_segments(segments, signal, rule), argument)
         rankings = {name: terms.ranking(name, importance) for name, importance in importances.items()}
         wanted = _wanted(target, importances, signal, rule) if scored else None
         task = cls(signal, wanted, rule, probability, number, rankings)  # type: ignore[arg-type]  # narrowed above
         for kind in KINDS:  # a baseline that can't be is told before any pass
-            given = isinstance(getattr(rule, f"{kind}_baseline"), torch.Tensor)
+            given = isinstance(require_baseline(getattr(rule, f"{kind}_baseline")), torch.Tensor)
             task.baseline(kind, SAMPLES, slice(None) if given else slice(0, 1))
         return task
 
@@ -146,12 +156,6 @@ class Task:
             parts: Coefficients = whole.analyse(signal)
             axes = tuple(range(2, signal.ndim))
             return reconstruct(parts.map(lambda band: band.mean(axes, keepdim=True).expand_as(band)))
-        if isinstance(asked, str) and asked not in ("mean", "blur"):
-            known = ("mean", "blur", "noise", "band_mean")
-            raise ValueError(
-                f"`baseline` must be None, a number, a tensor or one of {', '.join(map(repr, known))}; got {asked!r}."
-                f"{nearest(asked, known)}"
-            )
         if isinstance(asked, torch.Tensor) and asked.ndim == self.signal.ndim and len(asked) == len(self.signal) > 1:
             asked = asked[items]
         return make_baseline(asked, signal)
@@ -301,12 +305,12 @@ class Task:
                 done += found[-1].shape[2]
             table[..., 1:-1] = torch.cat(found, dim=2).unflatten(2, (len(rankings), -1)).cpu().numpy()
         table = table[..., np.searchsorted(np.concatenate([[0], interior, [counts[-1]]]), counts)]
-        if not np.isfinite(table[0]).all():
-            number, of, at = (int(index[0]) for index in np.nonzero(~np.isfinite(table[0])))
-            raise ValueError(
-                f"The model must give finite scores; that of item {item} at step {at} of {kinds[number]} is "
-                f"{table[0, number, of, at]}. Look for divisions and logarithms of zero in the model."
-            )
+
+        def named(row: int) -> str:
+            number, _, step = np.unravel_index(row, table[0].shape)
+            return f"item {item} at step {step} of {kinds[number]}"
+
+        require_finite_scores(torch.from_numpy(table[0]).flatten(), named)
         return table
 
 
@@ -413,7 +417,7 @@ class Scorer:
                 f"gives {float(torch.minimum(first, second).min()):.4g}. Pass 'softmax' or 'sigmoid', which makes them."
             )
         total = first + second
-        return torch.where(total > 0, first / total, 0.5)  # of neither there is nothing
+        return torch.where(total == 0, 0.5, first / total)  # of neither there is nothing
 
 
 def probabilities(columns: Tensor, made_by: Probability) -> Tensor:
@@ -433,13 +437,7 @@ def _overridden(rule: Protocol, overrides: Mapping[str, Any]) -> Protocol:
             f"{nearest(unknown[0], known)}"
         )
     # in one order, so that a rule has one name
-    changes = {name: overrides[name] for name in known if overrides.get(name) is not None}
-    if "baseline" in changes:
-        baseline = changes.pop("baseline")
-        baseline = torch.as_tensor(baseline) if isinstance(baseline, np.ndarray) else baseline
-        zero = isinstance(baseline, (int, float)) and baseline == 0
-        changes |= dict.fromkeys(("insertion_baseline", "deletion_baseline"), None if zero else baseline)
-    return rule.with_overrides(**changes)
+    return rule.with_overrides(**{name: overrides[name] for name in known if overrides.get(name) is not None})
 
 
 def _wanted(

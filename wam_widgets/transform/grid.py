@@ -44,6 +44,31 @@ def dimensions(count: int) -> Dimensions:
     return _DIMENSIONS[count]
 
 
+def real_numbers(given: object) -> Tensor | None:
+    """Return a tensor, or a NumPy array, of real numbers or truth values as a tensor; None if it is none.
+
+    Examples
+    --------
+    >>> real_numbers(np.array([1, 2])), real_numbers(np.array(["one", "two"]))
+    (tensor([1, 2]), None)
+    """
+    if isinstance(given, np.ndarray):
+        given = torch.as_tensor(given) if given.dtype.kind in "biuf" else None
+    return given if isinstance(given, torch.Tensor) and not given.is_complex() else None
+
+
+def energy(signal: Tensor) -> Tensor:
+    """Return the sum of squares of every item, shape (item,), in float64.
+
+    Examples
+    --------
+    >>> energy(torch.tensor([[[3.0, 4.0]]]))
+    tensor([25.], dtype=torch.float64)
+    """
+    norm: Tensor = torch.linalg.vector_norm(signal.flatten(1), dim=1, dtype=torch.float64)
+    return norm.square()
+
+
 def require_signal(signal: object, name: str = "signal") -> Tensor:
     r"""Return `signal` if it is a batch that can be transformed; explain what is wrong otherwise.
 
