@@ -37,5 +37,23 @@ def test_a_foreign_name_is_answered_with_where_to_look() -> None:
         wam.zzz  # type: ignore[attr-defined]  # noqa: B018
 
 
+@pytest.mark.parametrize(("name", "needed"), [("ipywidgets", "8.1"), ("anywidget", "0.9.18")])
+def test_what_is_too_old_for_views_is_named_with_the_command_that_repairs_it(name: str, needed: str) -> None:
+    code = f"""
+from importlib import metadata
+real = metadata.version
+metadata.version = lambda each: "0.8.0" if each == {name!r} else real(each)
+import wam_widgets as wam
+wam.explain, wam.plot  # which need no views
+try:
+    wam.show
+except ImportError as error:
+    print(error)
+"""
+    command = f'pip install --upgrade "{name}>={needed}"'
+    said = f"{name} 0.8.0 is too old for views. Type, and restart the kernel:  {command}"
+    assert in_a_fresh_process(code) == said
+
+
 def test_the_public_names_are_listed() -> None:
     assert {"decompose", "explain", "plot"} <= set(dir(wam))

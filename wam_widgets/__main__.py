@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module, metadata
 from pathlib import Path
 
-from packaging.requirements import Requirement
+from wam_widgets.checks import outdated
 
 #: What has to be importable, what for, and the command that brings it.
 _NEEDED = (
@@ -75,21 +75,11 @@ def _checks() -> Iterator[tuple[str, str | None]]:
 def _versions() -> Iterator[tuple[str, str | None]]:
     """Compare what is installed with the oldest versions that will do; what is missing is told elsewhere."""
     try:
-        required = [Requirement(each) for each in metadata.requires("wam-widgets") or ()]
+        old = outdated()
     except metadata.PackageNotFoundError:  # a folder of sources on the path
         yield "versions", "pip install wam-widgets"
         return
-    # an extra made of other extras names this package itself
-    needed = {each.name: each.specifier for each in required if each.name != "wam-widgets"}
-    old = 0
-    for name, allowed in needed.items():
-        try:
-            version = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-        if not allowed.contains(version, prereleases=True):
-            old += 1
-            yield f"{name} {version}", f'pip install --upgrade "{name}{allowed}"'
+    yield from old
     if not old:
         yield "versions: none is too old", None
 

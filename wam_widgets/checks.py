@@ -7,9 +7,11 @@ import math
 import numbers
 import operator
 from collections.abc import Iterable
-from importlib import import_module
+from importlib import import_module, metadata
 from types import ModuleType
 from typing import Any
+
+from packaging.requirements import Requirement
 
 
 def nearest(name: object, known: Iterable[str]) -> str:
@@ -80,3 +82,41 @@ def optional_module(module: str, what: str, extra: str) -> ModuleType:
             f'Install it with:  pip install "wam-widgets[{extra}]"',
             name=module,
         ) from error
+
+
+def outdated(*names: str) -> list[tuple[str, str]]:
+    """Find what is installed in a version too old for this package, among `names` or all that it asks for.
+
+    Returns
+    -------
+    list of tuple of str
+        Name and version, and the command that brings a newer one. What is missing is told elsewhere.
+
+    Raises
+    ------
+    importlib.metadata.PackageNotFoundError
+        Where this package is a folder of sources on the path, and nothing says what it asks for.
+    """
+    required = [Requirement(each) for each in metadata.requires("wam-widgets") or ()]
+    # an extra made of other extras names this package itself
+    allowed = {each.name: each.specifier for each in required if each.name != "wam-widgets"}
+    found = []
+    for name in names or allowed:
+        try:
+            version = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+        if not allowed[name].contains(version, prereleases=True):
+            found.append((f"{name} {version}", f'pip install --upgrade "{name}{allowed[name]}"'))
+    return found
+
+
+def require_recent(what: str, *names: str) -> None:
+    """Raise an ImportError if one of the packages that `what` needs is too old; the message holds the command."""
+    try:
+        found = outdated(*names)
+    except metadata.PackageNotFoundError:
+        return  # the doctor says so
+    if found:
+        (old, command), *_ = found
+        raise ImportError(f"{old} is too old for {what}. Type, and restart the kernel:  {command}")

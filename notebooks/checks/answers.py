@@ -28,7 +28,7 @@ def said(check: Callable[_P, str]) -> Callable[_P, None]:
             print(check(*answers, **options))
         except Exception:  # noqa: BLE001  # a student can answer anything
             answer = [*answers, *options.values()][-1]
-            print(f"Not yet: expected an answer of another type or shape; got {_named(answer)}.")
+            print(f"Not yet: expected an answer of another type or shape; got {named(answer)}.")
 
     return say
 
@@ -40,7 +40,8 @@ def number(answer: object) -> float | None:
     return finite_number(answer)
 
 
-def _named(answer: object) -> str:
-    """Name an answer in a few words."""
-    shape = tuple(getattr(answer, "shape", ()))
-    return f"a {type(answer).__name__} of shape {shape}" if shape else reprlib.repr(answer)
+def named(answer: object) -> str:
+    """Name an answer in a few words, on one line."""
+    if isinstance(answer, torch.Tensor | np.ndarray) and answer.ndim:
+        return f"a {type(answer).__name__} of shape {tuple(answer.shape)}"
+    return " ".join(reprlib.repr(answer).split())

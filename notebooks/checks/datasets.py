@@ -67,8 +67,8 @@ def told(report: BenchmarkReport, found: object) -> str:
         for row in report.rows()
         if not row["control"] and row["deletion_difference_high"] < 0
     }
-    given = list(found) if isinstance(found, Iterable) and not isinstance(found, str) else []
-    if not given or not all(isinstance(each, tuple) and len(each) == 2 for each in given):
+    given = list(found) if isinstance(found, Iterable) and not isinstance(found, str) else [found]
+    if not all(isinstance(each, tuple) and len(each) == 2 for each in given):
         return "Not yet: expected a list of (protocol, method), such as [('wam', 'SmoothGrad')]."
     controls = {row["method"] for row in report.rows() if row["control"]}
     if any(method in controls for _, method in given):

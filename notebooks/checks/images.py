@@ -6,7 +6,7 @@ import torch
 
 import wam_widgets as wam
 
-from .answers import said
+from .answers import named, said
 
 _NAMES = ("coffee", "camera", "cat")
 
@@ -16,7 +16,7 @@ def coarsest_found(explanation: wam.Explanation, name: object) -> str:
     """Check for the photo whose three coarse scales have the largest share."""
     shares = dict(zip(_NAMES, explanation.scale_shares()[:, :3].sum(1).tolist(), strict=True))
     if not isinstance(name, str) or name not in shares:
-        return f"Not yet: expected one of {', '.join(map(repr, _NAMES))}; got {name!r}."
+        return f"Not yet: expected one of {', '.join(map(repr, _NAMES))}; got {named(name)}."
     if shares[name] == max(shares.values()):
         return f"Right: {name}. In the others more of the sensitivity is fine."
     return f"Not yet: {name} has {shares[name]:.0%}. Add up the first three of every row of `scale_shares()`."
@@ -34,7 +34,7 @@ def scales_mixed(photo: object) -> str:
     photos = {name: wam.samples.images()[name].signal for name in _NAMES}
     camera, cat = photos["camera"], photos["cat"]
     if not isinstance(photo, torch.Tensor) or photo.shape != cat.shape:
-        return f"Not yet: expected a photo, a tensor of shape {tuple(cat.shape)}."
+        return f"Not yet: expected a photo, a tensor of shape {tuple(cat.shape)}; got {named(photo)}."
     for answer, expected in [
         ("Right: ask for its `answer`.", _coarse("camera", 3) + cat - _coarse("cat", 3)),
         ("Nearly: that is down to detail 5. Go one scale further.", _coarse("camera", 2) + cat - _coarse("cat", 2)),
@@ -45,7 +45,7 @@ def scales_mixed(photo: object) -> str:
         ("Not yet: those are the camera's coarse scales alone. Add the cat's fine ones.", _coarse("camera", 3)),
         ("Not yet: the coarse scales of both are in it. Subtract the cat's.", _coarse("camera", 3) + cat),
     ]:
-        if torch.allclose(photo, expected, atol=1e-3):
+        if torch.allclose(photo.float(), expected, atol=1e-3):
             return answer
     return "Not yet: add `coarse(camera, 'detail 4')` to the cat minus its own coarse scales."
 
@@ -58,7 +58,7 @@ def side_separated(explanation: wam.Explanation, scale: object) -> str:
         for name, bands in explanation.attribution.by_scale()
     }
     if not isinstance(scale, str) or scale not in sums:
-        return f"Not yet: expected the name of a scale, such as {explanation.scales[1]!r}; got {scale!r}."
+        return f"Not yet: expected the name of a scale, such as {explanation.scales[1]!r}; got {named(scale)}."
     if sums[scale] == min(sums.values()):
         return f"Right: {scale} contributes {sums[scale]:+.0f} there, which is for the tripod, since it is below zero."
     if sums[scale] == max(sums.values()):

@@ -71,8 +71,13 @@ def from_paper(explanation: object) -> str:
         return f"Not yet: {explanation.method!r} has no baseline. Pass `method='integrated_gradients'`, or `**path`."
     if float(explanation.signal.min()) >= 0:
         return "Not yet: that is a picture from 0 to 1. Explain `scaled`."
-    if bool((explanation.baseline == -1).all()):
-        return "Right: from -1, paper. The map is now that of the wrapper that normalises inside."
-    if not explanation.baseline.any():
-        return "Not yet: that begins from 0, which is grey. Pass the number that paper has."
-    return f"Not yet: that begins from {float(explanation.baseline.mean()):.1f} on average. What number has paper?"
+    if not bool((explanation.baseline == -1).all()):
+        grey = not explanation.baseline.any()
+        begins = "0, which is grey" if grey else f"{float(explanation.baseline.mean()):.1f} on average"
+        return f"Not yet: that begins from {begins}. Pass the number that paper has."
+    three = wam.samples.digits()["three"].signal
+    expected = float(wam.samples.digit_model()(three)[0, 3])
+    if explanation.score.shape != (1,) or abs(float(explanation.score[0]) - expected) > 0.01:
+        got = ", ".join(f"{float(score):.1f}" for score in explanation.score)
+        return f"Nearly: from paper, but the score of a three is {expected:.1f}; got {got}. Is it `wants`, `scaled`, 3?"
+    return "Right: from -1, paper. The map is now that of the wrapper that normalises inside."

@@ -6,7 +6,7 @@ import torch
 
 import wam_widgets as wam
 
-from .answers import number, said
+from .answers import named, number, said
 
 
 @said
@@ -27,7 +27,7 @@ def split_by_hand(scales: object) -> str:
         return "Nearly: that is fine to coarse. Turn the order round: the approximation comes first."
     if [len(scale) for scale in given] != [1, 1, 2, 4]:
         lengths = ", ".join(str(len(scale)) for scale in given)
-        return f"Not yet: the lists should have 1, 1, 2 and 4 numbers, coarse to fine; got {lengths}."
+        return f"Not yet: the lists should have 1, 1, 2 and 4 numbers, coarse to fine; got {lengths or 'none'}."
     pairs = zip(coefficients.scales, given, expected, strict=True)
     wrong = [scale for scale, answer, right in pairs if not _same([answer], [right])]
     return f"Not yet: look again at {', '.join(wrong)}. A difference is the left number minus the right one, over √2."
@@ -56,7 +56,8 @@ def loudest_octave(low: object, high: object) -> str:
         if ends[0] == octave.high:
             return "Nearly: the lower frequency comes first."
         return f"Right: it holds {share:.0%}."
-    return f"Not yet: expected the two ends of an octave of section 4, such as 125 and 250; got {low!r} and {high!r}."
+    got = f"{named(low)} and {named(high)}"
+    return f"Not yet: expected the two ends of an octave of section 4, such as 125 and 250; got {got}."
 
 
 @said

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import anywidget
 import numpy as np
 import traitlets
@@ -33,26 +35,41 @@ def barred(explanation: wam.Explanation, bars: object) -> str:
     return "Right: the same passes in other bars. Show them."
 
 
+def _refusal(bars: Any, weights: list[float], asked: str) -> str:
+    """Return how bars refuse weights, or what is wrong with it."""
+    try:
+        bars.weights = weights
+    except _REFUSALS as error:
+        if list(bars.weights) == weights:
+            return f'Nearly: it complains of {asked}, and keeps them. Use `@traitlets.validate("weights")`.'
+        silent = "Nearly: it refuses, but without a word. Say the rule, and what came."
+        return f"Right: {error}" if str(error) else silent
+    except Exception as error:  # noqa: BLE001  # whatever it raises, it is told
+        return f"Not yet: {asked} should raise a ValueError; it raises {type(error).__name__}: {error}"
+    if list(bars.weights) == weights:
+        return f'Not yet: it takes {asked}. Decorate a method with `@traitlets.validate("weights")`.'
+    return f"Nearly: it passes over {asked} in silence. Raise a ValueError that says the rule, and what came."
+
+
 @said
 def guarded(careful: object) -> str:
     """Check for a class of bars that refuses weights unless there is one per name."""
     if not isinstance(careful, type) or not issubclass(careful, anywidget.AnyWidget):
         return "Not yet: expected a class, `class CarefulBars(ScaleBars): …`, without calling it."
-    try:
-        bars = careful(names=["a", "b"], shares=[0.2, 0.8], weights=[1.0, 0.0])
-        bars.weights = [0.0, 1.0]
-    except Exception as error:  # noqa: BLE001  # whatever it raises, it is told
-        return f"Not yet: it refuses two weights for two names, with {type(error).__name__}: {error}"
-    if list(bars.weights) != [0.0, 1.0]:
-        return f"Nearly: [0.0, 1.0] was set, and {bars.weights} is kept. End with `return proposal.value`."
-    try:
-        bars.weights = [1.0]
-    except _REFUSALS as error:
-        told = str(error)
-        return "Right: " + told if told else "Nearly: it refuses, but without a word. Say the rule, and what came."
-    except Exception as error:  # noqa: BLE001
-        return f"Not yet: one weight for two names should raise a ValueError; it raises {type(error).__name__}: {error}"
-    return 'Not yet: it takes one weight for two names. Decorate a method with `@traitlets.validate("weights")`.'
+    told = []
+    for names, many in [(["a", "b"], "two"), (["a", "b", "c"], "three")]:
+        kept = [*[0.0] * (len(names) - 1), 1.0]
+        try:
+            bars = careful(names=names, shares=kept, weights=kept[::-1])
+            bars.weights = kept
+        except Exception as error:  # noqa: BLE001  # whatever it raises, it is told
+            ending = " End with `return proposal.value`." if "NoneType" in str(error) else ""
+            return f"Not yet: it refuses {many} weights for {many} names, with {type(error).__name__}: {error}{ending}"
+        if list(bars.weights) != kept:
+            return f"Nearly: {kept} was set, and {bars.weights} is kept. End with `return proposal.value`."
+        for weights, some in [([1.0], "one weight"), ([1.0] * 4, "four weights")]:
+            told.append(_refusal(bars, weights, f"{some} for {many} names"))
+    return next((answer for answer in told if not answer.startswith("Right: ")), told[0])
 
 
 @said

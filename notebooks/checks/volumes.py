@@ -6,7 +6,7 @@ import torch
 
 import wam_widgets as wam
 
-from .answers import number, said
+from .answers import named, number, said
 
 
 @said
@@ -15,7 +15,7 @@ def legs_shown(clip: object) -> str:
     found = [number(end) for end in clip] if isinstance(clip, list | tuple) else []
     ends = [end for end in found if end is not None]
     if len(ends) != 6 or len(found) != 6:
-        return "Not yet: expected six numbers, a begin and an end along up, depth and width: [0, 1, 0, 1, 0, 1] is all."
+        return "Not yet: expected a list of six numbers, begin and end along each axis: [0, 1, 0, 1, 0, 1] is all."
     if max(ends) > 1:
         return "Nearly: the numbers are fractions of the box, from 0 to 1. Divide voxels by 32."
     if any(abs(end - whole) > 0.02 for end, whole in zip(ends[2:], [0, 1, 0, 1], strict=True)):
@@ -32,7 +32,7 @@ def roof_cut_off(volume: object) -> str:
     """Check for the car without what lies at voxel 16 and above."""
     car = wam.samples.furniture()["car"].signal
     if not isinstance(volume, torch.Tensor) or volume.shape != car.shape:
-        return f"Not yet: expected a volume, a tensor of shape {tuple(car.shape)}."
+        return f"Not yet: expected a volume, a tensor of shape {tuple(car.shape)}; got {named(volume)}."
     lower = car.clone()
     lower[:, :, 16:] = 0
     for answer, expected in [

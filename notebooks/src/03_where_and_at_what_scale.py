@@ -40,7 +40,8 @@ def answer(photo):
 
 
 # %%
-explanation = wam.explain(model, torch.cat([*photos.values()]), level=5, samples=25)  # all three at once
+# All three at once, each for its most probable class.
+explanation = wam.explain(model, torch.cat([*photos.values()]), level=5, samples=25)
 
 # %% tags=["nbval-check-output", "keep_output"] jupyter={"outputs_hidden": true}
 print("share of the energy:", *explanation.scales)
@@ -53,8 +54,9 @@ for item, name in enumerate(photos):
     print(f"{name:23}", *(f"{part / sum(parts.values()):8.0%}  " for part in parts.values()))
 
 # %% [markdown]
-# (Noise subtracted, as in lesson 0.) The finest scale leads in all three, most for the tripod, least for the cup. And
-# the tripod, of three thin legs, leans on vertical edges.
+# (Noise subtracted, as in lesson 0: from each square that of the *standard error*, the size of the wobble.) The finest
+# scale leads in all three, most for the tripod, least for the cup. And the tripod, of three thin legs, leans on
+# vertical edges.
 
 # %% tags=["view"]
 explorer = wam.ImageExplorer(explanation, model=model, item=1)
@@ -69,8 +71,8 @@ explorer.weights = [0, 0, 0, 1, 1, 1]  # of the scales, coarse to fine
 
 # %% [markdown]
 # **How to read it.** Darkest is the line from the camera down to where the legs meet; in the fine scales the outline of
-# the man shows, too. The last cell left vertical edges in the explorer, in the three finest scales. The small pictures
-# above it choose another photo.
+# the man shows, too. (Items are counted from 0.) The last cell left vertical edges in the explorer, in the three finest
+# scales. The small pictures above it choose another photo.
 #
 # ## 2. Ask a photo of some scales
 #
@@ -108,8 +110,8 @@ for name, photo in photos.items():
 # network says. The coarse ones are never recognised. Fine lines alone are a tripod, and a kind of cat, but no cup: that
 # takes both.
 #
-# The finest scale had the largest share of the map. Yet without it all three are still recognised: other scales stand
-# in. **A large share isn't a need.**
+# The finest scale had the largest share. Yet without it all three are still recognised, if less surely: other scales
+# stand in. **A large share isn't a need.**
 #
 # ## 3. Texture or shape?
 #
@@ -142,8 +144,8 @@ for place, picture in zip(places, [hybrid, shuffled(photos["cat"])], strict=True
 # %% [markdown]
 # **How to read it.** Left, the tripod's edges in the cat's colours: a tripod. The fine photo wins where anything does.
 #
-# Are fine scales texture, then? Outlines are fine, too. To tell them apart we destroy the shape, and keep the texture:
-# on the right, the cat in 16 squares. **Predict.** How probable is each photo's own class, shuffled?
+# Are fine scales texture, such as fur, then? Outlines are fine, too. To tell them apart we destroy the shape, and keep
+# the texture: on the right, the cat in 16 squares. **Predict.** How probable is each photo's own class, shuffled?
 
 # %% tags=["nbval-check-output", "keep_output"] jupyter={"outputs_hidden": true}
 for name, photo in photos.items():
@@ -154,8 +156,8 @@ for name, photo in photos.items():
 
 # %% [markdown]
 # Without their shape the cup and the tripod lose more than half. The shuffled cat is *more* of an Egyptian Mau than the
-# whole: what is left in the squares is enough. Three photos prove nothing of networks in general; there are larger
-# studies below.
+# whole: what is left in the squares is enough. Three photos prove nothing of networks in general; a larger study is
+# named at the end.
 #
 # ## 4. Two things in one picture
 #
@@ -164,7 +166,7 @@ for name, photo in photos.items():
 # %%
 espresso, tripod = model.labels.index("espresso"), model.labels.index("tripod")
 pair = wam.evaluation.side_by_side(photos["coffee"], photos["camera"], [[espresso, tripod]])
-why = wam.explain(  # half of the difference of the scores will do: they nearly balance
+why = wam.explain(  # both nearly balance: of the little that is left, half may be missed
     model, pair.signal, wam.Contrast(espresso, tripod), method="integrated_gradients", level=5, tolerance=0.5
 )
 
@@ -189,7 +191,7 @@ _ = place.set(xticks=[], yticks=[])
 # %% [markdown]
 # **How to read it.** A map of sizes has colour on both sides, and doesn't say what for. In the last figure violet
 # speaks for espresso, brown for the tripod. Either side has both, but their sums are clear: the cup speaks *for*
-# espresso, and the tripod against it, about as much. (In the explorer, *with sign* does that.)
+# espresso, and the tripod against it, about as much. (The explorer shows signs, too: untick *with sign* to see sizes.)
 #
 # ## 5. Where the map misleads
 #
@@ -243,7 +245,7 @@ print(answer(mix))
 
 # %% [markdown]
 # **Exercise 3: separate.** In `why`, which scale speaks most *for the tripod* on the tripod's side? In every band of
-# `why.attribution` the right half of the columns is that side.
+# `why.attribution` the right half of the columns is that side; `by_scale()` gives the bands.
 
 # %% tags=["exercise"]
 scale_of_tripod = ...

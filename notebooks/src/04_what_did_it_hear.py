@@ -1,8 +1,8 @@
 # %% [markdown]
 # # What did the network hear in a voice?
 #
-# **Time:** 30 minutes. **Run time:** less than a minute on one core; no graphics card. **Prerequisites:** lesson
-# [0](00_start_here.ipynb). Headphones help.
+# **Time:** 30 minutes. **Run time:** less than a minute on one core; no graphics card. **Prerequisites:** lessons
+# [0](00_start_here.ipynb) and [1](01_what_is_a_scale.ipynb). Headphones help.
 #
 # You will be able to
 #
@@ -16,7 +16,7 @@
 # %% [markdown]
 # ## 1. Listen first
 #
-# A small network knows 12 kinds of sound. This one comes from a recording that it was not trained on.
+# A small network knows 12 kinds of sound. This one comes from a recording that it wasn't trained on.
 
 # %%
 import tempfile
@@ -52,8 +52,9 @@ explanation = wam.explain(
 )
 
 # %% [markdown]
-# The network is in two parts: the *front end* turns the sound into a picture, its spectrogram in decibels; the rest
-# looks at that picture. We explain through both. `grid` says how many samples make a second.
+# The network is in two parts: the *front end* turns the sound into a picture, its spectrogram (which frequencies sound
+# when) in decibels; the rest looks at that picture. We explain through both. `grid` says how many samples make a
+# second.
 
 # %% tags=["view"]
 explanation
@@ -61,7 +62,8 @@ explanation
 # %% [markdown]
 # **How to read it.** Time goes to the right, frequency up. A scale is an *octave* here: from one dashed line to the
 # next, frequencies double. Each coloured tile is a coefficient; the darker, the more a small change there would change
-# the score. Click to go to a moment, drag over a stretch to loop it, press space to play.
+# the score. (The percentages are those of lesson 1.) Click to go to a moment, drag over a stretch to loop it, press
+# space to play.
 #
 # ## 2. What it is sensitive to isn't what it heard
 #
@@ -76,7 +78,8 @@ say(sound - dark)
 
 # %% [markdown]
 # It isn't, and the rest still is. A gradient asks what a *small change* would do. In decibels a whisper added to
-# silence is a large change, so that the network is most sensitive where there is nothing to hear.
+# silence is a large change. So the network is most sensitive where there is hardly anything to hear: in the pause, and
+# just after the end.
 #
 # A *contribution* asks what is there already: the gradient times the coefficient itself. It needs no further pass.
 
@@ -93,8 +96,9 @@ player = wam.show(contribution, model=model.network, front_end=model.front_end, 
 player
 
 # %% [markdown]
-# **How to read it.** The dark tiles now lie where the sound is. Play it: you hear the twentieth; blue in the waveform
-# is what is left. Choose *only the rest*, and move *coefficients kept*: the table says what the network makes of each.
+# **How to read it.** The dark tiles now lie where the sound is, the darkest in its last third. Play it: you hear the
+# twentieth, blue in the waveform. Choose *only the rest*, and move *coefficients kept*: the table says what the network
+# makes of each.
 #
 # ## 3. Which octave is a voice?
 #
@@ -108,12 +112,14 @@ for scale, octave, share in zip(explanation.scales, octaves, contribution.scale_
 # %% [markdown]
 # The pitch, by far. Hear it alone, as on a mixing desk:
 
-# %%
+# %% tags=["nbval-check-output", "keep_output"] jupyter={"outputs_hidden": true}
 player.heard = "original"
 player.gains = [0, 1, 0, 0, 0, 0, 0]  # of the scales, coarse to fine
+say(contribution.rebuild(scales=["detail 6"]))
 
 # %% [markdown]
-# Press *solo* on others while it plays, and watch the column *your mix*.
+# Alone the pitch is no voice to the network: **a large share isn't enough.** Press *solo* on others, and watch the
+# column *your mix*: which are voices?
 #
 # ## 4. The same passes, in the spectrogram
 #
@@ -123,13 +129,14 @@ player.gains = [0, 1, 0, 0, 0, 0, 0]  # of the scales, coarse to fine
 wam.plots.spectrogram(explanation)
 
 # %% [markdown]
-# **How to read it.** Above, the sound. In the middle the wavelet's tiles: narrow and tall at the top, wide and flat at
-# the bottom. Below, the network's own picture, with cells of one size. Only the tiles can be played.
+# **How to read it.** Above, the sound. In the middle the wavelet's tiles: all an octave high, and the lower, the wider.
+# Below, the network's own picture, with cells of one width. They don't show the same: it is darkest while the voice
+# speaks. A small change there is one of decibels, in silence as in sound. Only the tiles can be played.
 #
 # ## 5. Does it add up?
 #
-# *Integrated Gradients* walks from silence to the sound and splits the difference of the scores exactly. In decibels
-# most happens near silence, so it takes its steps where they are needed, until it misses less than 2 %.
+# *Integrated Gradients* walk from silence to the sound and share out the difference of the scores. In decibels most
+# happens near silence, so they take their steps where they are needed, until they miss less than 2 %.
 #
 # **Predict.** Does every octave speak for “voice”?
 
@@ -143,7 +150,8 @@ missed = path.completeness_gap(relative=True).abs()[0]
 print(f"It misses {missed:.0%} of the difference.")
 
 # %% [markdown]
-# It doesn't: what lies above 2 kHz speaks against a voice.
+# No: what lies above 2,000 Hz speaks against a voice. And the octave above the pitch adds nearly as much as the pitch.
+# Section 3 squared amounts, and took slopes at the sound itself only.
 #
 # ## 6. Where the map misleads
 #
@@ -161,7 +169,7 @@ for name, order in [("random", dice), ("loudest", coefficients.map(torch.abs))]:
 # Chance fails, but loudness does nearly as well: in one clear voice, the loud is the voice. So this clip alone doesn't
 # prove that the explanation found what the *network* uses. A fair test mixes in a second sound that is *as loud*, and
 # repeats it over many clips. [We did](../tests/experiments/README.md): while the second sound is faint, loudness beats
-# every explanation.
+# every explanation; with equal weights it is hardly better than chance, and some explanations are better.
 #
 # ## 7. Keep it
 #
@@ -176,7 +184,7 @@ wam.export_html(player, folder / "voice.html", wavelets=["haar"])
 # ## Your turn
 #
 # **Exercise 1: mix.** Make the sound *without* the octave of the pitch, 125 to 250 Hz, by
-# `contribution.rebuild(scales=[…])`. What does the network `say`?
+# `contribution.rebuild(scales=[…])`. What does the network `say`: does it need the pitch?
 
 # %% tags=["exercise"]
 no_pitch = ...
@@ -204,8 +212,8 @@ largest = why.scales[int(why.scale_shares()[0].argmax())]
 checks.alarmed(largest)
 
 # %% [markdown]
-# **Exercise 3: compare.** Make the alarm of the twentieth of its coefficients that contributes *least*. What does the
-# network `say`?
+# **Exercise 3: compare.** Make the alarm of the twentieth of its coefficients that contributes *least*, whatever the
+# sign (see section 6). What does the network `say`, and what of silence?
 
 # %% tags=["exercise"]
 least = ...
@@ -217,13 +225,14 @@ weakest = why.attribution.map(lambda band: -band.abs()).largest(0.05)
 faint = wam.reconstruct(why.signal_coefficients().keep(weakest))
 checks.least_kept(faint)
 say(faint)
+say(torch.zeros_like(faint))
 
 # %% [markdown]
 # ## Recall
 #
 # 1. Why was the darkest twentieth of the sensitivity no voice?
 #    <details><summary>Answer</summary>In decibels a whisper added to silence is a large change: the network is most
-#    sensitive where there is nothing to hear.</details>
+#    sensitive where there is hardly anything to hear.</details>
 # 2. What does a contribution ask, and what does it cost?
 #    <details><summary>Answer</summary>What is there already: the gradient times the coefficient, without a further
 #    pass.</details>

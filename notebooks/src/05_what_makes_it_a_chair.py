@@ -66,8 +66,7 @@ say(chair)
 # ## 2. What would change the answer, and what made it
 #
 # *SmoothGrad*, from lesson 0, asks what a small change would do: a sensitivity. *Integrated Gradients* let the chair
-# fade in, from an empty box, and share out by how much the score of “chair” rises: a contribution. (A *score* is the
-# network's number for a class before it becomes a probability.)
+# fade in, from an empty box, and share out by how much the score of “chair” rises: a contribution.
 #
 # **Predict.** Most of the box is air. How much of either lies there?
 
@@ -83,9 +82,9 @@ for name, explanation in [("sensitivity", slope), ("contribution", path)]:
     print(f"{name:13} in it: {amounts[air].sum() / amounts.sum():.0%}")
 
 # %% [markdown]
-# Sensitivity fills the room: the network would notice something new anywhere. A contribution can't be there: what is
-# empty from beginning to end adds nothing. (In the voxels. Below, in haar, a coefficient is drawn over its whole
-# cube, so that colour reaches into the air.)
+# Sensitivity fills the room: the network would notice something new almost anywhere. A contribution can't be there:
+# what is empty from beginning to end adds nothing. (In the voxels. Below, in haar, a coefficient is drawn over its
+# whole cube, so that colour reaches into the air.)
 
 # %% tags=["view"]
 draw(sensitivity=slope.heatmap()[0], contribution=path.heatmap()[0])
@@ -94,15 +93,15 @@ viewer
 
 # %% [markdown]
 # **How to read it.** In the viewer the grey fog is the chair, the colours are contributions. Drag to turn it; click, or
-# drag the cross-hairs of the slices, to read numbers off. The figure has both maps from three sides: one a room full of
-# fog, the other darkest at the seat.
+# drag the cross-hairs of the slices, to read numbers off. The figure has both maps from three sides: one fills the box,
+# the other is darkest at the height of the seat.
 #
 # From Python: turn it, cut it open, and draw what is stronger than a threshold as a surface.
 
 # %%
 viewer.rotation = [120, 15]  # degrees round and up
 viewer.clip = [0, 1, 0, 1, 0, 0.5]  # begin and end along up, depth and width: half of the chair
-viewer.look, viewer.threshold = "surface", 0.3
+viewer.look, viewer.threshold = "surface", 0.3  # of the colour scale's end
 
 # %% [markdown]
 # ## 3. How large is what matters?
@@ -127,16 +126,17 @@ viewer.weights = [0, 0, 1, 0]  # of the scales, coarse to fine
 viewer.orientations = ["daa"]  # along up, depth and width: d where it changes, a where it doesn't
 
 # %% [markdown]
-# **How to read it.** On top 64 blocks, below nothing but edges. To the network either is a chair: the scales *stand in
-# for one another*. Detail 2 adds most, and most of that in one orientation. In the viewer above only that is left: the
-# seat, a flat plate some two voxels thick. Bring back the rest with its sliders and boxes.
+# **How to read it.** On top 64 blocks, below nothing but edges (of both signs, drawn by size). To the network each of
+# the four scales is a chair: they *stand in for one another*. Detail 2 adds most, and most of that in one orientation.
+# In the viewer above only that is left: the seat, a flat plate some two voxels thick. Bring back the rest with its
+# sliders and boxes.
 #
 # ## 4. Cut it off
 #
 # And parts? The map shares out the score: how much gets each?
 
 # %% tags=["nbval-check-output", "keep_output"] jupyter={"outputs_hidden": true}
-up, depth, _ = torch.meshgrid(*3 * [torch.arange(32)], indexing="ij")
+up, depth, _ = torch.meshgrid(*3 * [torch.arange(32)], indexing="ij")  # how high and how deep each voxel lies
 upper = up >= 15
 parts = {"legs": up < 12, "seat": (up >= 12) & ~upper, "back": upper & (depth < 12), "arms": upper & (depth >= 12)}
 
@@ -174,8 +174,8 @@ print(f"The whole chair: {whole - nothing:.1f} more than an empty box.")
 # legs hardly anything does: alone or cut off, they are worth nearly the same, and more than the map says. The arms cost
 # nothing, though alone they gain.
 #
-# So the parts overlap, and only the map adds up. It **shares out** a score. It doesn't say what a cut would **cost**:
-# that takes a saw.
+# So what the parts do overlaps, and only the map adds up. It **shares out** a score. It doesn't say what a cut would
+# **cost**: that takes a saw.
 #
 # ## 5. Rather than a sofa?
 #
@@ -209,8 +209,8 @@ print("all the rest:  ", end="")
 say(chair - kept)
 
 # %% [markdown]
-# Perfect? **Predict.** How many of the chair's coefficients are not zero? Below, about half of them are kept: 707,
-# where the sizes leave a gap, so that no tie decides.
+# Perfect? **Predict.** How many of the chair's coefficients are not zero? Then about half of them are kept: 707, since
+# that cut parts no two of equal size.
 
 # %% tags=["nbval-check-output", "keep_output"] jupyter={"outputs_hidden": true}
 coefficients = path.signal_coefficients()
@@ -275,7 +275,7 @@ say(body)
 
 # %% [markdown]
 # **Exercise 3: doubt.** Someone keeps the twentieth of the *table's* coefficients, and it is still a table. How many of
-# them are not zero? `wam.decompose(signal)` gives the coefficients.
+# all its coefficients are not zero? `wam.decompose(signal)` gives them.
 
 # %% tags=["exercise"]
 count = ...

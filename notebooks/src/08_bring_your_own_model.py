@@ -16,8 +16,8 @@
 # %% [markdown]
 # ## 1. What is asked of a model
 #
-# It is called with several signals at once, and returns a row of numbers for each. That is all. Here are one small
-# network and six ways in which people hand such networks on.
+# It is called with several signals at once, and returns a row of numbers for each, by steps that have a gradient. That
+# is all. Here are one small network and six ways in which people hand such networks on.
 
 # %%
 import textwrap
@@ -67,6 +67,7 @@ attempt("no gradient", torch.no_grad()(model))
 # %% tags=["nbval-check-output", "keep_output"] jupyter={"outputs_hidden": true}
 def same(one, other):
     """Say how alike two pictures are to the network, up to 1: both inputs side by side, row by row."""
+    # all layers but the last two: 96 numbers per picture
     features = model.network[:8](torch.stack([one, other], 1).flatten(0, 1)).unflatten(0, (-1, 2))
     return torch.cosine_similarity(features[:, 0], features[:, 1])
 
@@ -78,7 +79,8 @@ attempt("two inputs", lambda s: same(s, eight.expand(len(s), -1, -1, -1)))
 
 # %% [markdown]
 # It wouldn't: `explain` runs many noisy copies at once, each needs its eight, and `torch.stack` would raise. The model
-# may return one number per signal: regression needs no wrapper.
+# may return one number per signal: regression needs no wrapper. A signal has the axes item, channel, and then places.
+# With channels last its rows would be taken for channels, mostly without an error: exercise 1 has the wrapper.
 #
 # ## 3. What do you ask?
 #
@@ -95,7 +97,7 @@ pair = torch.cat([three, eight], -1)
 
 def everywhere(signal):
     """Return the outputs at every place, axes (item, class, row, column): 4 x 8 places for a pair."""
-    mean, maximum = last.weight.split(48, dim=1)
+    mean, maximum = last.weight.split(48, dim=1)  # of all places; a single one is its own mean and maximum
     maps = torch.einsum("kc, icyx -> ikyx", mean + maximum, model.network[:7](signal))
     return maps + last.bias[:, None, None]
 
@@ -125,7 +127,8 @@ wam.plots.heatmap(right)
 
 # %% [markdown]
 # **How to read it.** The darker, the more a place contributed to “eight, in the right half”. The second cell left only
-# the details in the view; the figure shows all scales.
+# the details in the view; the figure shows all scales. (A little of each map lies beyond the middle: a place sees its
+# neighbours, too.)
 #
 # ## 4. Where the map misleads
 #
@@ -138,7 +141,7 @@ wam.plots.heatmap(right)
 # %% tags=["nbval-check-output", "keep_output"] jupyter={"outputs_hidden": true}
 torch.manual_seed(0)  # of what is dropped
 careless = wam.samples.digit_model().train()
-options = {"level": 2, "batch_size": 1, "progress": False}
+options = {"level": 2, "batch_size": 1, "progress": False}  # every copy is a batch of its own
 seen = wam.explain(careless, three, 3, **options)
 hidden = wam.explain(lambda s: {"logits": careless(s)}, three, 3, **options)
 print(f"score, seen by explain: {float(seen.score[0]):.1f}")
@@ -149,7 +152,7 @@ print(f"afterwards:             {float(careless(three)[0, 3]):.1f}, and to this 
 # %% [markdown]
 # It isn't: its batch normalisation has learned from our noise. Call `.eval()` before you wrap.
 #
-# **A probability at its end.** Networks trained for longer are surer: ours is, if we multiply its outputs by 5.
+# **A probability at its end.** Networks trained for longer are surer: ours becomes so if we multiply its outputs by 5.
 # **Predict.** Two maps with other random noise: do they agree as well for the probability as for the output?
 
 
@@ -170,8 +173,8 @@ for name, score in scores.items():
 # Near 1 there is nowhere to go: the gradient is next to nothing, and the map comes from the few copies that noise made
 # doubtful. Ask for outputs before the softmax (*logits*), or for a contrast.
 #
-# **Normalisation outside.** Say the network wants −1 to 1. Integrated Gradients begin at zero, which is now *grey*.
-# **Predict.** How much of the map lies on empty paper?
+# **Normalisation outside.** Say the network wants −1 to 1. Integrated Gradients begin at a *baseline*, by default zero,
+# which is now *grey*. **Predict.** How much of the map lies on empty paper?
 
 # %% tags=["nbval-check-output", "keep_output"] jupyter={"outputs_hidden": true}
 scaled = 2 * three - 1  # from -1 (paper) to 1 (ink)
@@ -219,7 +222,7 @@ for place, (name, found) in zip(places, maps.items(), strict=True):
 man, ear = wam.samples.audio()["man"], wam.samples.audio_model()  # Sound: Wildfire Games, CC BY-SA 3.0
 both = wam.explain(ear.network, man.signal, front_end=ear.front_end, grid=man.grid, samples=5, progress=False)
 print("in the sound:      ", *zip(both.grid.axes, both.size, strict=True))
-print("in the spectrogram:", *zip(both.features.grid.axes, both.features.size, strict=True))
+print("in the spectrogram:", *zip(both.features.grid.axes, both.features.size, strict=True))  # mel: bands of frequency
 
 # %% [markdown]
 # ## 6. A checklist
@@ -232,16 +235,18 @@ def checklist(model, signal):
     """Ask five things of a wrapper."""
     two = torch.cat([signal, signal.flip(-1)]).requires_grad_()
     output = model(two)
-    slope = torch.autograd.grad(output.amax(1).sum(), two)[0].abs().max()
+    rows = output.reshape(len(output), -1)  # one number per signal makes rows of one
+    total = rows.amax(1).sum() + 0 * two.sum()  # so that there is a gradient, if only zero
+    (slopes,) = torch.autograd.grad(total, two)
     yield "a row for each signal", len(output) == 2
     yield "the same when asked twice", torch.allclose(output, model(two), atol=1e-4)
     yield "the same alone", torch.allclose(output[:1], model(signal), atol=1e-4)
-    yield "the gradient arrives", bool(slope > 1e-4)
-    yield "no probabilities", not torch.allclose(output.sum(1), torch.ones(2), atol=1e-4)
+    yield "the gradient arrives", bool(slopes.abs().max() > 1e-4)
+    yield "no probabilities", not torch.allclose(rows.sum(1), torch.tensor(1.0), atol=1e-4)
 
 
 # %% tags=["nbval-check-output", "keep_output"] jupyter={"outputs_hidden": true}
-wrappers = {"good": model, "training": wam.samples.digit_model().train()}
+wrappers = {"good": model, "one row": lambda s: model(s)[0], "training": wam.samples.digit_model().train()}
 wrappers |= {"rounded": lambda s: model((4 * s).round() / 4), "softmax": lambda s: model(s).softmax(1)}
 answers = [list(checklist(each, three)) for each in wrappers.values()]
 print(" " * 25, *(f"{name:>8}" for name in wrappers))
@@ -249,12 +254,13 @@ for number, (question, _) in enumerate(answers[0]):
     print(f"{question:25}", *(f"{'ok' if each[number][1] else 'LOOK':>8}" for each in answers))
 
 # %% [markdown]
-# No line can see where your zero is. Print `model(signal)` for a signal whose answer you know, and for the baseline.
+# No line can see where your zero is, nor your axes. Print `model(signal)` for a signal whose answer you know, and for
+# the baseline.
 #
 # ## Your turn
 #
-# **Exercise 1: wrap.** A colleague's network takes photos as a camera does, channels last, from 0 to 255, and returns
-# a dictionary. Write `wrapped`, a function of our signals.
+# **Exercise 1: wrap.** A colleague's network takes photos as a camera gives them, channels last, from 0 to 255, and
+# returns a dictionary. Write `wrapped`, a function from our signals (channels first, 0 to 1) to rows.
 
 
 # %% tags=["exercise"]

@@ -105,7 +105,8 @@ figure
 # **How to read it.** Thirty lines made the bars; dots are filled where a weight is not 0. Click one. The figure has the
 # same numbers, and what the bars leave out: how sure they are.
 #
-# **Predict.** The next cell sets `weights` in Python. Do the dots follow? Does `heard` hear it? Would it hear a click?
+# `observe` has a function called whenever a value changes. **Predict.** The next cell sets `weights` in Python. Do the
+# dots follow? Does `heard` hear it? Would it hear a click?
 
 
 # %% tags=["nbval-check-output", "keep_output"] jupyter={"outputs_hidden": true}
@@ -148,7 +149,8 @@ except ValueError as error:
     print(error)
 
 # %% [markdown]
-# Nothing, unless you guard. Say the rule, what came, and what to type.
+# Nothing (but for a warning, hidden here), unless you guard. Say the rule, what came, and what to type. This guard
+# knows shares only: for names, see section 7.
 #
 # ## 4. Link it
 #
@@ -195,8 +197,8 @@ bars.shares = plain(explanation)  # look at the bars above
 
 # %% [markdown]
 # Both. Noise adds to a sum of squares, most of all in the finest scale: the plain bars are longer than the intervals
-# allow. Without its noise, the share is badly known from 25 copies, and the interval says so. A bar draws any number
-# as if it were exact, and so does a map: show how sure it is.
+# allow. Without its noise, the share is badly known from 25 copies: the interval is wide, and still misses what 50
+# find, as one in twenty may. A bar draws any number as if it were exact, and so does a map: show how sure it is.
 #
 # ## 6. Large arrays
 #
@@ -214,12 +216,14 @@ for name, size in {
     print(f"{name:24} {size / 1e6:.1f} MB")
 
 # %% [markdown]
-# In JavaScript, `new Float32Array(model.get("maps").buffer)` reads them. Send arrays once, mix them there.
+# JavaScript gets a `DataView`: after `const { buffer, byteOffset, byteLength } = model.get("maps")`,
+# `new Float32Array(buffer.slice(byteOffset, byteOffset + byteLength))` reads them. Send arrays once, mix them there.
 #
 # ## 7. Keep it
 #
 # anywidget works in JupyterLab, Notebook 7, Voilà, VS Code and Colab. GitHub shows no view: keep a figure beside it. On
-# our own base class, `export_html` takes your view too, and misspelt names are refused.
+# our own base class, `export_html` takes your view too, and misspelt names are refused. (As `"bars.html"` the page
+# would land beside this notebook.)
 
 
 # %% tags=["nbval-check-output", "keep_output"]

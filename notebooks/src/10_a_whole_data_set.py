@@ -25,7 +25,7 @@ from pathlib import Path
 
 import checks  # the folder beside this notebook: it looks at what you do in the exercises
 import torch
-from dask.distributed import Client, LocalCluster
+from dask.distributed import Client, LocalCluster  # of the extra: pip install "wam-widgets[evaluation]"
 from matplotlib import pyplot as plt
 
 import wam_widgets as wam
@@ -57,8 +57,8 @@ for place, heat, picture in zip(places.flat, ten.heatmap(), digits[:, 0], strict
 # view, choose among them: the second cell took the six.) Ten maps are ten stories. We want a number per scale, and how
 # sure it is.
 #
-# `scale_profile` explains every item and keeps each scale's share. **Predict.** Which network has the larger share in
-# the finest scale?
+# `scale_profile` explains every item and keeps each scale's share; an `Explainer` says by which method, and how.
+# **Predict.** Which network has the larger share in the finest scale?
 
 
 # %% tags=["nbval-check-output", "keep_output"] jupyter={"outputs_hidden": true}
@@ -129,13 +129,13 @@ for name, found in {
 
 # %% [markdown]
 # Hardly: a shifted digit is no new digit. Taken as if alone, thirty claim to be more than twice as sure. Pass `groups`:
-# the family of a recording, the patient, the photo before it was cropped. Below ten groups no interval is shown.
+# the recording a clip is from, the patient, the photo before it was cropped. Below ten groups no interval is shown.
 #
 # ## 4. A run that can be stopped
 #
 # A data set takes hours, and machines fail. `benchmark` measures faithfulness (lesson 7) and writes every item into a
 # file when it is done. Two digits side by side are one item; each digit is in two, so that even these ten aren't quite
-# independent. We stop the run after four, as Ctrl-C or a power cut would.
+# independent. We stop the run after four, as Ctrl-C would: its `progress` returns False.
 #
 # **Predict.** The same call again: how many items does it measure?
 
@@ -161,8 +161,9 @@ print(report.warned[2][0].split(":")[0])
 
 # %% [markdown]
 # The six that were missing. An item that fails is kept with its reason, and so are warnings: read them before the
-# table. (These say that fifty steps miss much, where the contrast hardly differs from that of empty paper. Lesson 6 has
-# the remedy, a tolerance.) Another model, or other settings, would be refused: the file knows what it is of.
+# table. (This one says that fifty steps miss 5.5 times the contrast's rise over empty paper, which here is next to
+# nothing. Lesson 6 has the remedy, a tolerance.) Another model, or other settings, would be refused: the file knows
+# what it is of.
 #
 # ## 5. Many workers
 #
@@ -204,9 +205,10 @@ report.faithfulness("contrast").plot()
 
 # %% [markdown]
 # **How to read it.** In the curves, explanations have decided for the digit that was asked for after a tenth of the
-# coefficients; the controls never do. In the table, a number belongs to its *protocol*, the rule on the left: compare
-# within one. Look at the difference from the better control, not from zero; at its interval; at *p*, which is corrected
-# for the number of methods. Here only “contrast” tells explanations from size. These are the rules, and what they ask:
+# coefficients; the controls never do. (With all of them in, both digits are whole, and nothing is decided.) In the
+# table, a number belongs to its *protocol*, the rule on the left: compare within one. Look at the difference from the
+# better control, not from zero; at its interval; at *p*, which is corrected for the number of methods. Here only
+# “contrast” tells explanations from magnitude. These are the rules, and what they ask:
 
 # %% tags=["nbval-check-output", "keep_output"]
 for name, rule in PROTOCOLS.items():

@@ -265,6 +265,25 @@ def test_what_is_no_sound_cannot_be_played(mount: Mount) -> None:
     expect(view.place.locator(".wam-listen").first).to_be_hidden()
 
 
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ("delete window.AudioContext;", "this browser has no Web Audio."),
+        ("window.AudioContext = class { constructor() { throw new Error(); } };", "this browser doesn't play 8,000"),
+    ],
+)
+def test_where_no_sound_can_be_played_the_curves_stay_and_that_is_said(mount: Mount, script: str, reason: str) -> None:
+    view = mount(scrubber(4000, channels=1, rate=8000, step=4), script=script)
+    view.until("model => document.querySelector('.wam').dataset.drawn !== undefined")
+    button = row(view, DELETION).locator(".wam-listen")
+    if button.is_visible():
+        button.click()
+    expect(button).to_be_hidden()
+    expect(row(view, DELETION).get_by_text(f"To be seen, not heard: {reason}")).to_be_visible()
+    chart(view, DELETION).press("ArrowRight")
+    assert view.state["step"] == 5
+
+
 # ------------------------------------------------------------------------------------------------------- for everyone
 
 

@@ -565,5 +565,34 @@ def test_what_no_browser_plays_is_seen_and_said(mount: Mount, rate: float) -> No
     assert view.state["position"] == pytest.approx(400 / rate)
 
 
+#: As in a browser without Web Audio, and in one that has no clock of this rate.
+NO_AUDIO = "delete window.AudioContext;"
+NO_CLOCK = "window.AudioContext = class { constructor() { throw new DOMException('', 'NotSupportedError'); } };"
+
+
+def test_without_web_audio_a_sound_is_seen_and_that_is_said(mount: Mount, explanation: wam.Explanation) -> None:
+    view = mount(wam.SpectrogramPlayer(explanation), script=NO_AUDIO)
+    expect(view.place.get_by_text("To be seen, not heard: this browser has no Web Audio.")).to_be_visible()
+    for name in ("play", "stop"):
+        expect(view.place.get_by_role("button", name=name)).to_be_disabled()
+    view.set(playing=True, gains=[0] * len(explanation.scales))
+    view.settled()
+    assert view.state["playing"] is False
+    expect(view.place.get_by_role("alert")).to_be_hidden()
+    assert len(np.unique(view.pixels().reshape(-1, 4), axis=0)) > 20
+
+
+def test_a_browser_that_refuses_the_rate_is_told_of_once_it_was_tried(
+    mount: Mount, explanation: wam.Explanation
+) -> None:
+    view = mount(wam.SpectrogramPlayer(explanation), script=NO_CLOCK)
+    button = view.place.get_by_role("button", name="play")
+    button.click()
+    refusal = view.place.get_by_text("To be seen, not heard: this browser doesn't play 16,000 samples per second.")
+    expect(refusal).to_be_visible()
+    expect(button).to_be_disabled()
+    assert view.state["playing"] is False
+
+
 def test_tones_are_what_is_tested_with() -> None:
     assert amplitudes(tones()) == pytest.approx([20 * math.log10(0.2 * TONES_RATE)] * 2, abs=0.01)

@@ -42,6 +42,15 @@ _SEEN = """(place, traits) => new Promise((done) => {
   });
 })"""
 
+#: How many pixels are on the canvas when a page is about to be printed.
+_PRINTED = """place => window.matchMedia("print").addEventListener("change", () => {
+  const drawn = place.querySelector(".wam-camera canvas");
+  const copy = new OffscreenCanvas(drawn.width, drawn.height).getContext("2d", { willReadFrequently: true });
+  copy.drawImage(drawn, 0, 0);
+  const { data } = copy.getImageData(0, 0, drawn.width, drawn.height);
+  window.printed = data.filter((each, at) => at % 4 === 3 && each > 0).length;
+})"""
+
 #: Counts what is sent to the graphics memory.
 _COUNTING = """
 window.uploads = 0;
@@ -259,6 +268,15 @@ def test_a_lost_context_is_made_anew(mount: Mount) -> None:
     view.page.evaluate("back()")
     expect(volume(view)).to_be_visible()
     assert np.array_equal(seen(view, opacity=1), before)
+
+
+def test_a_volume_is_drawn_for_paper_too(mount: Mount) -> None:
+    view = mount(wam.VolumeViewer(dot((16, 16, 16), (12, 3, 5)), look="maximum"), forgiving=True)
+    view.settled()  # and forgotten
+    view.place.evaluate(_PRINTED)
+    view.page.emulate_media(media="print")
+    view.until("() => window.printed !== undefined")
+    assert view.page.evaluate("window.printed") > 0
 
 
 def test_thirty_viewers_one_after_another_leave_no_context_behind(mount: Mount) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import random
+import re
 import signal as signals
 import sys
 import threading
@@ -207,7 +208,9 @@ def test_items_that_fail_are_recorded_and_the_others_go_on(tmp_path: Path) -> No
     report = run(tmp_path / "a.sqlite", model=Fails(2, 1), dataset=damaged())
     assert report.items == 8
     assert report.failed == {
-        3: pytest_startswith("method 'WAM': RuntimeError: out of range (The model raised this. It was given 1 of the 1"),
+        3: pytest_startswith(
+            "method 'WAM': RuntimeError: out of range (The model raised this. It was given 1 of the 1"
+        ),
         5: pytest_startswith("method 'WAM': ValueError: `signal` must be finite"),
         7: pytest_startswith("reading it: TypeError: `dataset` must give (signal, label)"),
         9: pytest_startswith("reading it: ValueError: `target='label'` needs items (signal, label)"),
@@ -256,6 +259,39 @@ def test_a_run_in_which_everything_fails_stops_early(tmp_path: Path) -> None:
         run(tmp_path / "a.sqlite", methods={"mine": broken})
     assert len(records(tmp_path / "a.sqlite")) == 5
     run(tmp_path / "a.sqlite", dataset=data(2))  # as there is nothing to lose, another run may take the file
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        (
+            lambda signal: "a map",
+            "What `methods['mine']` returns must be an Explanation, Coefficients or a map of the sa",
+        ),
+        (lambda signal: signal[:, 0] / 0, "What `methods['mine']` returns must be finite; got NaN or inf."),
+        (
+            lambda signal: signal,
+            "What `methods['mine']` returns must have the shape (item, *space) of the signal, (1, 8",
+        ),
+        (
+            lambda signal: wam.decompose(signal[..., :4]),
+            "What `methods['mine']` returns must be of `signal`, 1 item(s) of ",
+        ),
+    ],
+)
+@pytest.mark.usefixtures("as_a_user")
+def test_what_a_method_returns_is_called_after_the_method(made: Any, words: str, tmp_path: Path) -> None:
+    methods = {"Saliency": Explainer("saliency", level=2), "mine": lambda _, signal, __: made(signal)}
+    with pytest.raises(RuntimeError, match=re.escape(words)):
+        run(tmp_path / "a.sqlite", methods=methods, dataset=data(2))
+
+
+def test_a_method_must_not_have_the_name_of_a_control(tmp_path: Path) -> None:
+    methods = {"random, haar, level 2": Explainer("saliency", level=2)}
+    with pytest.raises(
+        RuntimeError, match="`methods` must not have the name of a control; got 'random, haar, level 2'"
+    ):
+        run(tmp_path / "a.sqlite", methods=methods, dataset=data(2))
 
 
 def test_a_few_items_that_all_fail_are_told_too(tmp_path: Path) -> None:
@@ -543,7 +579,11 @@ BAD: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "twice": ({"protocol": ["wam", "wam"]}, ValueError, "different protocols"),
     "no protocol": ({"protocol": []}, TypeError, "Pass e.g. `protocol='wam'`"),
     "steps": ({"steps": 0}, ValueError, "`steps` must be a whole number of at least 1"),
-    "pixel map": ({"domain": "wavelet"}, ValueError, "'pixels'.*no order of coefficients.*pull_back"),
+    "pixel map": (
+        {"domain": "wavelet"},
+        ValueError,
+        r"What `methods\['pixels'\]` returns is a map.*no order of coefficients.*pull_back",
+    ),
     "contrast": ({"protocol": "contrast"}, ValueError, "two columns per item"),
     "level": ({"methods": {"WAM": Explainer(level=9)}}, ValueError, "level"),
     "samples": ({"methods": {"WAM": Explainer(options={"samples": 0})}}, ValueError, "`samples` must be from 1"),

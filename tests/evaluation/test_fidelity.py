@@ -799,8 +799,8 @@ def test_what_cannot_be_measured_is_refused_before_any_pass(
 
 
 def broken_by(which: Tensor, value: float) -> Callable[[Tensor], Tensor]:
-    """A model that gives one value for all classes of inputs that hold a sample of these, in its place."""
-    return lambda batch: torch.where((batch == which).flatten(1).any(1)[:, None], value, NET(batch))
+    """A model that gives one value for all classes of inputs that are this one, or of those with a sample of zero."""
+    return lambda batch: torch.where((batch == which).flatten(1).sum(1)[:, None] >= which.numel(), value, NET(batch))
 
 
 @pytest.mark.usefixtures("as_a_user")

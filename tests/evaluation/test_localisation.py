@@ -181,6 +181,16 @@ WRONG: list[tuple[Any, Any, dict[str, Any], type[Exception], str]] = [
     (HEAT[None, None], MASK, {}, ValueError, r"Add up its channels"),
     (HEAT / 0, MASK, {}, ValueError, r"`importance` must be finite"),
     ("heat", MASK, {}, TypeError, r"must be an Explanation, Coefficients or a map of the samples; got str"),
+    (None, MASK, {}, TypeError, r"must be an Explanation, Coefficients or a map of the samples; got NoneType"),
+    (
+        np.array(["a"]),
+        MASK,
+        {},
+        TypeError,
+        r"must be an Explanation, Coefficients or a map of the samples; got ndarray",
+    ),
+    (HEAT.to(torch.complex64), MASK, {}, TypeError, r"must be an Explanation, Coefficients or a map.*got Tensor"),
+    (HEAT, np.array(["a"]), {}, TypeError, r"`masks` must be truth values; got ndarray"),
     (HEAT, MASK, {"order": "sign"}, ValueError, r"`order` must be one of.*Did you mean 'signed'"),
 ]
 

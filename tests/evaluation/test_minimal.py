@@ -417,7 +417,7 @@ WRONG: list[tuple[tuple[Any, ...], dict[str, Any], type[Exception], str]] = [
     (BOTH, {"batch_size": 0}, ValueError, r"`batch_size` must be 'auto' or at least 1"),
     (BOTH, {"model": lambda signal: signal.flatten(1).sum(1)}, ValueError, r"at least two columns; got one"),
     (BOTH, {"model": lambda signal: THREE(signal) / 0}, ValueError, r"finite scores; that of item 0 is -?inf"),
-    (BOTH, {"model": lambda signal: broken_by_zero(signal)}, ValueError, r"that of item 0, or a part of it, is nan. L"),
+    (BOTH, {"model": broken_by_zero}, ValueError, r"that of item 0, or a part of it, is nan. L"),
     (
         BOTH,
         {"importance": None},

@@ -165,6 +165,16 @@ NAN = sound(2).index_fill(2, torch.tensor([3]), math.nan)
         (lambda: wam.si_sdr(SILENT, sound(2)), ValueError, r"`estimate`.*SI-SDR of silence is undefined"),
         (lambda: wam.si_sdr(sound(2), sound(3)), ValueError, r"`estimate` and `reference` must have the same shape"),
         (lambda: Mixture(sound(2), SILENT), ValueError, r"`corruption` must not be silent"),
+        (lambda: Mixture(sound(2), None), TypeError, r"`corruption` must be a torch tensor.*got NoneType"),  # type: ignore[arg-type]
+        (lambda: wam.overlap(sound(), None), TypeError, r"`other` must be a torch tensor.*got NoneType"),  # type: ignore[arg-type]
+        (lambda: wam.overlap(sound(), sound(), "0.2"), ValueError, r"positive number; got '0.2'"),  # type: ignore[arg-type]
+        (
+            lambda: wam.overlap(sound(), sound(), grids=16_000),  # type: ignore[arg-type]
+            TypeError,
+            r"`grids` must be two Grids, that of `signal` and that of `other`; got 16000. Pass",
+        ),
+        (lambda: wam.overlap(sound(), sound(), grids=(wam.Grid.sound(8000),)), TypeError, r"`grids` must be two Grids"),  # type: ignore[arg-type]
+        (lambda: wam.si_sdr(sound(2), "sound"), TypeError, r"`reference` must be a torch tensor.*got str"),  # type: ignore[arg-type]
     ],
 )
 def test_what_cannot_be_mixed_or_measured_is_refused(

@@ -343,7 +343,33 @@ PAIRS = Pairs(PICTURES, CLASSES)
         (
             lambda: both_recognised(lambda signal: math.nan * signal.flatten(1), PAIRS),
             ValueError,
-            "The model's output must be finite to be ranked; got NaN or inf.",
+            "The model must give finite scores; that of pair 0 is nan. Look for",
+        ),
+        (
+            lambda: both_recognised(lambda signal: 1 / (signal.flatten(1) - PICTURES[2].flatten()), PAIRS),
+            ValueError,
+            "The model must give finite scores; that of pair 2 is inf.",
+        ),
+        (
+            lambda: both_recognised(listing, [PAIRS]),  # type: ignore[arg-type]
+            TypeError,
+            "`pairs` must be Pairs; got list. Pass what `side_by_side` or `mixed` returned.",
+        ),
+        (
+            lambda: Pairs(PICTURES, CLASSES, "left"),  # type: ignore[arg-type]
+            TypeError,
+            "`masks` must be truth values of shape (3, 2, 4, 4), two",
+        ),
+        (
+            lambda: PAIRS.select([0, 3]),
+            ValueError,
+            "`which` must be a slice, 3 truth values, or whole numbers from 0 to 2",
+        ),
+        (lambda: PAIRS.select("first"), ValueError, "from 0 to 2; got 'first'. Pass e.g. `[0, 2]`."),
+        (
+            lambda: PAIRS.select(torch.tensor([True])),
+            ValueError,
+            "3 truth values, or whole numbers from 0 to 2; got tens",
         ),
         (lambda: both_recognised("model", PAIRS), TypeError, "`model` must be callable; got str."),  # type: ignore[arg-type]
         (lambda: both_recognised(lambda signal: signal[:1, 0, 0], PAIRS), ValueError, "must return one row per item"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -54,13 +55,36 @@ def test_there_is_no_protocol_that_is_not_tested() -> None:
         ("wam", {"steps": 8}, "wam, steps=8"),
         ("wam", {"steps": 8, "order": "signed", "axis": "energy"}, "wam, steps=8, order=signed, axis=energy"),
         ("wam", {"insertion_baseline": "mean", "deletion_baseline": "mean"}, "wam, baseline=mean"),
-        ("wam", {"insertion_baseline": torch.ones(1), "deletion_baseline": torch.ones(1)}, "wam, baseline=given"),
+        ("wam", {"baseline": "mean"}, "wam, baseline=mean"),
+        ("wam", {"baseline": 0.5, "steps": 8}, "wam, steps=8, baseline=0.5"),
+        ("wam", {"baseline": 0.0}, "wam"),
+        ("rise", {"baseline": 0.0}, "rise, baseline=zero"),
+        ("rise", {"baseline": None}, "rise, baseline=zero"),
         ("rise", {"insertion_baseline": None, "deletion_baseline": None}, "rise, baseline=zero"),
         ("rise", {"insertion_baseline": "blur", "deletion_baseline": "blur"}, "rise, baseline=blur"),
     ],
 )
 def test_what_differs_from_the_rule_stands_in_its_name(name: str, changes: dict[str, Any], renamed: str) -> None:
     assert find_protocol(name).with_overrides(**changes).name == renamed
+
+
+@pytest.mark.usefixtures("as_a_user")
+def test_whole_numbers_are_baselines_too() -> None:
+    assert (change(baseline=1).name, change(baseline=0).name) == ("wam, baseline=1", "wam")
+
+
+def test_baselines_that_are_given_are_told_apart_by_their_values() -> None:
+    def named(baseline: Any) -> str:
+        return change(baseline=baseline).name
+
+    ones = torch.ones(3)
+    assert re.fullmatch("wam, baseline=given [0-9a-f]{8}", named(ones))
+    assert named(ones) == named(ones.clone()) == named(ones.numpy())
+    assert len({named(each) for each in (ones, 2 * ones, ones[:2], ones.double(), torch.tensor([1.0, 1, 0]))}) == 5
+    both = change(insertion_baseline=ones, deletion_baseline=2 * ones)
+    assert re.fullmatch(r"wam, baseline=given ([0-9a-f]{8}), baseline=given (?!\1)[0-9a-f]{8}", both.name)
+    assert str(both).startswith(f"{both.name}: each explanation")
+    assert f"insertion into {named(ones).split('=')[1]}, deletion to given" in str(both)
 
 
 def test_a_second_change_is_added_to_the_name() -> None:
@@ -201,6 +225,32 @@ def test_the_published_area_does_not_know_the_height_of_a_curve(scores: list[flo
         (lambda: change(steps=2.5), ValueError, r"`steps` must be a whole number of at least 1; got 2.5"),
         (lambda: change(spacing=0.0), ValueError, r"`spacing` must be a positive number; got 0.0. Pass 1.0 for equal"),
         (lambda: change(spacing=math.nan), ValueError, r"`spacing` must be a positive number; got nan"),
+        (lambda: change(stretched="no"), TypeError, r"`stretched` must be True or False; got 'no'"),
+        (
+            lambda: change(step=3),
+            TypeError,
+            r"`with_overrides` changes 'question', .*'baseline'; got 'step'. Did you mean",
+        ),
+        (lambda: change(name="mine"), TypeError, r"`with_overrides` changes .*; got 'name'"),
+        (
+            lambda: change(baseline="nose"),
+            ValueError,
+            r"`baseline` must be None, a number, a tensor or one of 'mean', 'blur', 'noise', 'band_mean'; got 'nose'",
+        ),
+        (
+            lambda: change(baseline=[0, 1]),
+            TypeError,
+            r"`baseline` must be None, .*; got list. Pass e.g. `baseline=0.5`",
+        ),
+        (lambda: change(baseline=True), TypeError, r"`baseline` must be None, a number.*; got bool"),
+        (lambda: change(baseline=np.array(["a"])), TypeError, r"`baseline` must be None, a number.*; got ndarray"),
+        (
+            lambda: change(baseline=math.inf),
+            ValueError,
+            r"`baseline` must be finite; got inf. Pass e.g. `baseline=0.0`",
+        ),
+        (lambda: change(insertion_baseline="nose"), ValueError, r"`baseline` must be None.*Did you mean 'noise'\?"),
+        (lambda: change(deletion_baseline={}), TypeError, r"`baseline` must be None.*; got dict"),
         (
             lambda: change(unit="band", domain="pixel"),
             ValueError,

@@ -299,6 +299,19 @@ def test_a_difference_is_paired() -> None:
     assert report.interval("random, samples", minus="random, samples") == (0, 0, 0)
 
 
+@pytest.mark.parametrize("measure", ["corruption_left", "clean_kept", "si_sdr_improvement"])
+def test_a_difference_of_every_item_is_that_of_their_measures(measure: Any) -> None:
+    report = separate(mixed(), kept=[0.5, 0.25])
+    for kept in (None, 0.25):
+        first, second = (report.values(name, measure, kept=kept) for name in ("oracle, samples", "ones"))
+        difference = report.values("oracle, samples", measure, kept=kept, minus="ones")
+        np.testing.assert_array_equal(difference, first - second)
+        assert report.interval("oracle, samples", measure, kept=kept, minus="ones").mean == pytest.approx(
+            difference.mean()
+        )
+    assert not report.values("ones", measure, minus="ones").any()
+
+
 def test_the_table_has_a_row_per_method_and_fraction() -> None:
     report = separate(mixed(), groups=list("aabb"), kept=[0.5, 0.25])
     table = report.to_dataframe()
@@ -387,7 +400,16 @@ def behind(signal: Tensor) -> wam.Explanation:
         (lambda: separate(ANY).values("oracel, samples"), ValueError, r"`method` must be one of.*Did you mean 'oracle"),
         (lambda: separate(ANY).values("ones", "sdr"), ValueError, r"`measure` must be one of"),  # type: ignore[arg-type]
         (lambda: separate(ANY).values("ones", kept=0.4), ValueError, r"`kept` must be one of \(0.5,\); got 0.4"),
+        (lambda: separate(ANY).values("ones", kept="half"), ValueError, r"`kept` must be one of \(0.5,\); got 'half'"),  # type: ignore[arg-type]
+        (lambda: separate(ANY).values("ones", minus="two"), ValueError, r"`minus` must be one of 'ones', .* got 'two'"),
+        (
+            lambda: separate(ANY, explanations={"a": None}),
+            TypeError,
+            r"`explanations\['a'\]` must be an Ex.*got NoneType",
+        ),
         (lambda: SeparationReport.joined([]), ValueError, r"at least one report"),
+        (lambda: SeparationReport.joined([3]), TypeError, r"`reports` must be a list of reports; got int. Pass e.g."),  # type: ignore[list-item]
+        (lambda: SeparationReport.joined(separate(ANY)), TypeError, r"`reports` must be a list.*got SeparationReport"),  # type: ignore[arg-type]
         (
             lambda: SeparationReport.joined([separate(ANY), separate(ANY, kept=0.4)]),
             ValueError,

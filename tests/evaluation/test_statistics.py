@@ -89,8 +89,11 @@ def test_of_2000_simulations_the_interval_holds_the_true_mean_and_the_test_rejec
 ) -> None:
     found = simulate(sizes, distribution)
     assert 0.925 <= found["held"] <= 0.97
-    # Of methods that are alike, differences are symmetric. The test says that it rejects a lopsided mean more often.
-    assert 0.033 <= found["rejected"] <= (0.085 if distribution == "exponential" else 0.07)
+    # Of methods that are alike, differences are symmetric, and flipping their signs is exact. A lopsided mean of zero
+    # is rejected more often, as the test says: of exponentials 7.2 % alone and 6.3 % in 15 clusters, and also by
+    # Student's t (7.0 and 7.8) and Mammen's weights (6.6 and 3.8, but 1.3 of normal ones in clusters). The interval's
+    # own bootstrap would hold 7 % (5.2 and 5.6); of symmetric ones it has 5.0 and 3.4, and in 12 clusters 2.7.
+    assert 0.033 <= found["rejected"] <= (0.08 if distribution == "exponential" else 0.07)
 
 
 def test_ignoring_clusters_does_not_hold_the_true_mean() -> None:

@@ -150,9 +150,7 @@ def test_what_can_be_no_attribution_is_refused() -> None:
         as_captum(SmallNet(2), Explainer("gradcam", layer="convolutoin")).attribute(signal_of(13, 18), target=1)
     with pytest.raises(TypeError, match=r"`signal` must be a torch tensor .* got tuple"):
         as_captum(SmallNet(2), Explainer("saliency", level=1)).attribute((signal_of(13, 18),), target=1)
-    with pytest.raises(
-        TypeError, match=r"`attribute` takes `inputs` and `target`; got baselines. What `explain`"
-    ):
+    with pytest.raises(TypeError, match=r"`attribute` takes `inputs` and `target`; got baselines. What `explain`"):
         as_captum(SmallNet(2), Explainer("saliency", level=1)).attribute(signal_of(13, 18), target=1, baselines=0)
 
 

@@ -84,7 +84,5 @@ def test_what_is_no_explainer_is_refused() -> None:
 
 @pytest.mark.usefixtures("as_a_user")
 def test_what_the_method_does_not_take_is_refused(inputs: Any) -> None:
-    with pytest.raises(
-        TypeError, match=r"`explain_func` takes `seed` and `batch_size`; got samples. What"
-    ):
+    with pytest.raises(TypeError, match=r"`explain_func` takes `seed` and `batch_size`; got samples. What"):
         as_quantus(Explainer("saliency", level=1))(SmallNet(2).float(), inputs, TARGETS, samples=8)

@@ -78,6 +78,7 @@ def test_rows_of_a_table_are_told_from_others(capsys: pytest.CaptureFixture[str]
         ("Not yet: expected a list of (protocol, method)", 2),
         ("Nearly: leave out the controls", [*right, ("contrast", "random")]),
         ("Not yet: 1 more", right[:1]),
+        ("Not yet: 2 more", []),
         ("Not yet: 1 too many", [*right, ("wam", "SmoothGrad")]),
         ("Right: ", right),
         ("Right: ", set(right)),

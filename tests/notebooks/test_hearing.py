@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 import wam_widgets as wam
 from notebooks import checks
@@ -14,7 +15,7 @@ def test_a_sound_without_its_pitch_is_told_from_others(capsys: pytest.CaptureFix
     approximation, pitch, *others = explanation.scales
     for answer, given in [
         ("Still to do", ...),
-        ("Not yet: expected a sound, a tensor of shape (1, 1, 768)", "silence"),
+        ("Not yet: expected a sound, a tensor of shape (1, 1, 768); got 'silence'", "silence"),
         (
             f"Nearly: that is everything but {others[0]}",
             explanation.rebuild(scales=[approximation, pitch, *others[1:]]),
@@ -43,13 +44,20 @@ def test_what_is_asked_of_the_alarm_is_told_from_others(
     ]:
         checks.alarmed(given)
         assert said(capsys).startswith(answer)
-    weakest = found.attribution.map(lambda band: -band.abs()).largest(0.05)
+    coefficients = found.signal_coefficients()
+
+    def first(order: wam.Coefficients) -> torch.Tensor:
+        return wam.reconstruct(coefficients.keep(order.largest(0.05)))
+
     for answer, given in [
         ("Still to do", ...),
-        ("Not yet: expected a sound, a tensor of shape (1, 1, 768)", 0.9),
+        ("Not yet: expected a sound, a tensor of shape (1, 1, 768); got 0.9", 0.9),
+        ("Not yet: that is silence", torch.zeros_like(found.signal)),
         ("Nearly: that is the twentieth that contributes most", found.rebuild(fraction=0.05)),
+        ("Nearly: that is what speaks most against the class", first(found.attribution.map(torch.neg))),
+        ("Nearly: that is the quietest twentieth", first(coefficients.map(lambda band: -band.abs()))),
         ("Not yet: keep the positions", found.signal),
-        ("Right: ", wam.reconstruct(found.signal_coefficients().keep(weakest))),
+        ("Right: ", first(found.attribution.map(lambda band: -band.abs()))),
     ]:
         checks.least_kept(given)
         assert said(capsys).startswith(answer)

@@ -34,13 +34,14 @@ def test_a_mixture_of_two_photos_is_told_from_others(capsys: pytest.CaptureFixtu
 
     for answer, given in [
         ("Still to do", ...),
-        ("Not yet: expected a photo, a tensor of shape (1, 3, 224, 224)", "cat"),
+        ("Not yet: expected a photo, a tensor of shape (1, 3, 224, 224); got 'cat'", "cat"),
         ("Nearly: that is down to detail 5", blocks(camera, 16) + cat - blocks(cat, 16)),
         ("Nearly: the other way round", blocks(cat, 8) + camera - blocks(camera, 8)),
         ("Not yet: those are the camera's coarse scales alone", blocks(camera, 8)),
         ("Not yet: the coarse scales of both are in it", blocks(camera, 8) + cat),
         ("Not yet: add `coarse(camera, 'detail 4')`", cat),
         ("Right: ", blocks(camera, 8) + cat - blocks(cat, 8)),
+        ("Right: ", (blocks(camera, 8) + cat - blocks(cat, 8)).double()),
     ]:
         checks.scales_mixed(given)
         assert said(capsys).startswith(answer)

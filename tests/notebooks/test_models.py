@@ -55,8 +55,8 @@ def from_zero_to_one(signal: torch.Tensor) -> torch.Tensor:
     return output
 
 
-def explain(signal: torch.Tensor, **options: Any) -> wam.Explanation:
-    return wam.explain(from_zero_to_one, signal, 3, level=1, samples=100, progress=False, **options)
+def explain(signal: torch.Tensor, target: int = 3, **options: Any) -> wam.Explanation:
+    return wam.explain(from_zero_to_one, signal, target, level=1, samples=100, progress=False, **options)
 
 
 @pytest.mark.parametrize(("answer", "given"), WRAPPERS)
@@ -76,6 +76,8 @@ def test_a_score_of_even_digits_is_told_from_others(
 def test_a_path_from_paper_is_told_from_others(capsys: pytest.CaptureFixture[str]) -> None:
     picture = wam.samples.digits()["three"].signal
     path: dict[str, Any] = {"method": "integrated_gradients"}
+    paper = path | {"baseline": -1.0}
+    two = torch.cat([picture, picture])
     for answer, given in [
         ("Still to do", ...),
         ("Not yet: the answer should be what `wam.explain` returns", -1),
@@ -83,7 +85,10 @@ def test_a_path_from_paper_is_told_from_others(capsys: pytest.CaptureFixture[str
         ("Not yet: that is a picture from 0 to 1", explain(picture, **path)),
         ("Not yet: that begins from 0, which is grey", explain(2 * picture - 1, **path)),
         ("Not yet: that begins from 1.0 on average", explain(2 * picture - 1, baseline=1.0, **path)),
-        ("Right: ", explain(2 * picture - 1, baseline=-1.0, **path)),
+        ("Nearly: from paper, but the score of a three is 4.6; got -", explain(2 * picture - 1, target=8, **paper)),
+        ("Nearly: from paper, but the score of a three is 4.6; got 4.6, 4.6", explain(2 * two - 1, **paper)),
+        ("Right: ", explain(2 * picture - 1, **paper)),
+        ("Right: ", explain(2 * picture - 1, **path | {"baseline": (2 * picture - 1).min()})),
     ]:
         checks.from_paper(given)
         assert said(capsys).startswith(answer)

@@ -42,6 +42,42 @@ class Wild(Careful):
     raised = ZeroDivisionError("division by zero")
 
 
+class Forgotten(Bars):
+    @traitlets.validate("weights")
+    def _require_weights(self, proposal: Any) -> Any:
+        if len(proposal.value) != len(self.names):
+            raise ValueError(f"got {proposal.value}")
+
+
+class Mute(Bars):
+    @traitlets.validate("weights")
+    def _require_weights(self, proposal: Any) -> Any:
+        return proposal.value if len(proposal.value) == len(self.names) else self.weights
+
+
+class Late(Bars):
+    @traitlets.observe("weights")
+    def _require_weights(self, change: Any) -> None:
+        if len(change.new) != len(self.names):
+            raise ValueError(f"got {change.new}")
+
+
+class Two(Bars):
+    @traitlets.validate("weights")
+    def _require_weights(self, proposal: Any) -> Any:
+        if len(proposal.value) != 2:
+            raise ValueError(f"got {proposal.value}")
+        return proposal.value
+
+
+class Half(Bars):
+    @traitlets.validate("weights")
+    def _require_weights(self, proposal: Any) -> Any:
+        if len(proposal.value) < len(self.names):
+            raise ValueError(f"got {proposal.value}")
+        return proposal.value
+
+
 class Closed(Bars):
     @traitlets.validate("weights")
     def _require_weights(self, proposal: Any) -> Any:
@@ -63,6 +99,11 @@ def test_a_guard_is_told_from_others(capsys: pytest.CaptureFixture[str]) -> None
         ("Not yet: it refuses two weights for two names, with ValueError: got [1.0, 0.0]", Closed),
         ("Nearly: [0.0, 1.0] was set, and [0.5, 0.5] is kept", Forgetful),
         ("Not yet: it takes one weight for two names", Bars),
+        ("Not yet: it takes four weights for two names", Half),
+        ("Not yet: it refuses three weights for three names, with ValueError: got [1.0, 0.0, 0.0]", Two),
+        ("Not yet: it refuses two weights for two names, with TraitError", Forgotten),
+        ("Nearly: it complains of one weight for two names, and keeps them", Late),
+        ("Nearly: it passes over one weight for two names in silence", Mute),
         ("Nearly: it refuses, but without a word", Silent),
         ("Not yet: one weight for two names should raise a ValueError; it raises ZeroDivisionError", Wild),
         ("Right: `weights` must be one per name", Careful),

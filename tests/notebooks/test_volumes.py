@@ -14,9 +14,10 @@ def test_a_box_of_the_legs_is_told_from_others(capsys: pytest.CaptureFixture[str
     legs = 12 / 32
     for answer, given in [
         ("Still to do", ...),
-        ("Not yet: expected six numbers", "the legs"),
-        ("Not yet: expected six numbers", [0, legs]),
-        ("Not yet: expected six numbers", [0, legs, 0, 1, 0, "1"]),
+        ("Not yet: expected a list of six numbers", "the legs"),
+        ("Not yet: expected a list of six numbers", [0, legs]),
+        ("Not yet: expected a list of six numbers", [0, legs, 0, 1, 0, "1"]),
+        ("Not yet: expected a list of six numbers", torch.tensor([0, legs, 0, 1, 0, 1])),
         ("Nearly: the numbers are fractions", [0, 12, 0, 32, 0, 32]),
         ("Not yet: cut along the first axis", [0, 1, 0, 1, 0, legs]),
         ("Nearly: that is everything but the legs", [legs, 1, 0, 1, 0, 1]),
@@ -34,7 +35,11 @@ def test_a_car_without_its_roof_is_told_from_others(capsys: pytest.CaptureFixtur
     up = torch.arange(32)[:, None, None]
     for answer, given in [
         ("Still to do", ...),
-        ("Not yet: expected a volume, a tensor of shape (1, 1, 32, 32, 32)", "sofa"),
+        ("Not yet: expected a volume, a tensor of shape (1, 1, 32, 32, 32); got 'sofa'", "sofa"),
+        (
+            "Not yet: expected a volume, a tensor of shape (1, 1, 32, 32, 32); got a ndarray of shape (1, 1, 32",
+            car.numpy(),
+        ),
         ("Not yet: expected a volume", car[:, :, :16]),
         ("Not yet: that is the whole car", car),
         ("Nearly: that is the roof alone", car * (up >= 16)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html.parser
 import re
 from pathlib import Path
+from typing import Literal
 from urllib.parse import unquote, urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
@@ -12,9 +13,13 @@ from playwright.sync_api import Locator, Page, expect
 
 from .conftest import Site, Visitor
 
+THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+
 _TWO_FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 _STATE = """place => JSON.stringify(Object.entries(place.model.state).filter(([name]) => !name.startsWith("_")))"""
-_CUT_OFF = """() => [...document.querySelectorAll("main pre, main .scroll, main table")]
+_AFTER = "each => getComputedStyle(each, '::after').content"
+_OPEN = "document.querySelectorAll('details').forEach(each => { each.open = true; })"
+_CUT_OFF = """() => [...document.querySelectorAll("main :is(pre, table, .scroll, .wam-scroll, .wam-strip)")]
   .filter(each => each.scrollWidth > each.clientWidth + 1 && getComputedStyle(each).overflowX !== "visible")
   .map(each => each.outerHTML.slice(0, 200))"""
 
@@ -69,14 +74,27 @@ def test_every_lesson_is_there_and_named_by_its_question(site: Site, visit: Visi
 
 
 def test_every_page_is_quiet_fits_a_telephone_and_everyone_can_read_it(site: Site, visit: Visitor) -> None:
-    for number, path in enumerate(site.pages):
-        theme = ("light", "dark")[number % 2]
-        with visit(path, viewport={"width": 480, "height": 900}, color_scheme=theme) as page:
+    for path in site.pages:
+        with visit(path, viewport={"width": 480, "height": 900}) as page:
             if path.name != "search.html":  # which has a heading when something was found
                 expect(page.locator("h1")).to_have_count(1)
-            page.evaluate(_TWO_FRAMES)
-            assert page.evaluate("document.scrollingElement.scrollWidth") <= 480, path.name
-            assert serious(page) == [], path.name
+            page.evaluate(_OPEN)
+            for theme in THEMES:
+                page.emulate_media(color_scheme=theme)
+                page.evaluate(_TWO_FRAMES)
+                assert page.evaluate("document.scrollingElement.scrollWidth") <= 480, path.name
+                assert serious(page) == [], (path.name, theme)
+
+
+def test_what_is_wrong_would_be_found_in_either_theme(visit: Visitor, tmp_path: Path) -> None:
+    style = "body { color-scheme: light dark; color: light-dark(#000, #333); background: light-dark(#fff, #222); }"
+    (tmp_path / "page.html").write_text(
+        f"<!DOCTYPE html><html lang='en'><title>A page</title><style>{style}</style><main><h1>Read me</h1></main>"
+    )
+    with visit(tmp_path / "page.html") as page:
+        for theme, found in zip(THEMES, [[], ["color-contrast"]], strict=True):
+            page.emulate_media(color_scheme=theme)
+            assert [each.split(":")[0] for each in serious(page)] == found
 
 
 def test_every_view_is_alive_and_answers(site: Site, visit: Visitor) -> None:
@@ -102,7 +120,7 @@ def test_what_a_cell_did_with_a_view_above_a_button_does(site: Site, visit: Visi
     pressed = 0
     for path in site.alive:
         with visit(path) as page:
-            page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")  # solutions
+            page.evaluate(_OPEN)  # solutions
             for button in page.locator("[data-view]").all():
                 button.click()
                 wanted, found = button.evaluate(
@@ -135,24 +153,39 @@ def test_every_link_leads_somewhere_and_none_depends_on_where_the_site_is(site: 
 
 
 def test_without_javascript_pictures_and_sentences_stand_where_views_would(site: Site, visit: Visitor) -> None:
-    with visit(site.folder / "gallery.html", java_script_enabled=False) as page:
-        sentence = page.get_by_text("A live view stands here in browsers that run JavaScript")
-        expect(sentence).to_have_count(page.locator("[data-wam]").count())
-        expect(sentence.last).to_be_visible()
-        for picture in page.locator("[data-wam] img").all():
-            box = picture.bounding_box()
-            assert box
-            assert min(box["width"], box["height"]) > 200
-        expect(page.locator("button[data-view]:visible")).to_have_count(0)
+    pictures = 0
+    for path in site.alive:
+        with visit(path, java_script_enabled=False) as page:
+            page.evaluate(_OPEN)
+            views = page.locator("[data-wam]")
+            for sentence in views.get_by_text("A live view stands here in browsers that run JavaScript").all():
+                expect(sentence).to_be_visible()
+            expect(views.locator("figcaption")).to_have_count(views.count())
+            for picture in views.locator("img").all():
+                box = picture.bounding_box()
+                assert box
+                assert min(box["width"], box["height"]) > 200, path.name
+                pictures += 1
+            expect(page.locator("button[data-view]:visible")).to_have_count(0)
+    assert pictures
 
 
-def test_on_paper_nothing_is_cut_off_and_links_can_be_read(site: Site, visit: Visitor) -> None:
-    for path in site.folder.glob("*.html"):
-        with visit(path, viewport={"width": 700, "height": 1000}) as page:  # A4 between its margins
+def test_on_paper_nothing_is_cut_off_and_views_and_links_can_be_seen(site: Site, visit: Visitor) -> None:
+    paper = {"width": 700, "height": 1000}  # A4 between its margins
+    for path in site.pages:
+        with visit(path, viewport=paper, color_scheme="dark") as page:
             page.emulate_media(media="print")
+            page.evaluate(_TWO_FRAMES)
+            assert page.evaluate("document.scrollingElement.scrollWidth") <= 700, path.name
+            if path.parent != site.folder:
+                continue  # the theme of the reference cares for the rest
             assert page.evaluate(_CUT_OFF) == [], path.name
+            assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
             expect(page.get_by_role("navigation")).to_be_hidden()
+            for view in page.locator("[data-wam]:visible").all():
+                expect(view.locator("canvas:visible, svg:visible, input:visible, button:visible").first).to_be_visible()
+            for folded in page.locator("main details:not([open], .printed, .wam *) > summary:visible").all():
+                assert "open it before you print" in folded.evaluate(_AFTER), path.name
             outside = page.locator("main a[href^='https:']:visible")
             if outside.count():
-                shown = outside.first.evaluate("link => getComputedStyle(link, '::after').content")
-                assert "https:" in shown, path.name
+                assert "https:" in outside.first.evaluate(_AFTER), path.name

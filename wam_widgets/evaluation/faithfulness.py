@@ -399,7 +399,8 @@ def evaluate(
         a group resemble each other, so that groups are what intervals and tests count.
     seed : int
         Of the random orders, of the order of equal units, of the baseline "noise", and of the statistics. Global
-        generators aren't touched.
+        generators aren't touched. An item's random orders also depend on its place in the batch; `benchmark` gives
+        every item a seed of its own.
     steps, domain, baseline, order, unit, axis, quantity
         Override the protocol, and rename it: None leaves it as it is. `baseline` is 0, a number, a tensor, "mean",
         "blur", "noise" or "band_mean" (every coefficient becomes the mean of its band).

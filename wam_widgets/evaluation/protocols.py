@@ -259,7 +259,7 @@ def find_protocol(protocol: str | Protocol) -> Protocol:
     return PROTOCOLS[require_one_of("protocol", protocol, PROTOCOLS)]
 
 
-def require_baseline(baseline: object) -> Baseline:
+def require_baseline(baseline: object) -> Any:
     """Return a baseline, of an array as a tensor, if it can be one of some signal.
 
     Raises
@@ -277,7 +277,7 @@ def require_baseline(baseline: object) -> Baseline:
     if isinstance(baseline, (int, float, np.number)) and not isinstance(baseline, bool):
         if finite_number(baseline) is None:
             raise ValueError(f"`baseline` must be finite; got {baseline!r}. Pass e.g. `baseline=0.0`.")
-        return baseline  # type: ignore[return-value]  # as it is, since it stands in the name
+        return baseline  # as it is, 1 or 1.0, since it stands in the name
     values = real_numbers(baseline)
     if values is None:
         raise TypeError(f"{wanted}; got {type(baseline).__name__}. Pass e.g. `baseline=0.5`.")

@@ -480,14 +480,15 @@ def _find(name: str, importance: object, mixture: Mixture, mel: MelDomain | None
 
 
 def _require_reports(reports: object) -> list[SeparationReport]:
-    given: list[Any] = list(reports) if isinstance(reports, Iterable) else [reports]
+    given: list[Any] = list(reports) if isinstance(reports, Iterable) else []
+    wrong = [each for each in given if not isinstance(each, SeparationReport)]
+    if wrong or not isinstance(reports, Iterable):
+        raise TypeError(
+            f"`reports` must be a list of reports; got {type(wrong[0] if wrong else reports).__name__}. Pass e.g. "
+            f"`[first, second]` of what `separation` returned."
+        )
     if not given:
         raise ValueError("`reports` must hold at least one report; got none. Pass what `separation` returned.")
-    if wrong := [each for each in given if not isinstance(each, SeparationReport)]:
-        raise TypeError(
-            f"`reports` must be a list of reports; got {type(wrong[0]).__name__}. Pass e.g. `[first, second]` of what "
-            f"`separation` returned."
-        )
     return given
 
 

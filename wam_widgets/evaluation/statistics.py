@@ -257,8 +257,9 @@ def paired_test(
 
     The values are those of `cluster_interval`, less their mean; symmetric are an exponential's two sides. Methods that
     are alike have symmetric differences, of which 5 % is exact for any number of clusters. A mean of zero made of many
-    small losses and a few large gains is called different too often: then look at the interval. Dividing by a standard
-    error would change these numbers by less than 1, as a flip leaves the squares what they are.
+    small losses and a few large gains is called different too often: then look whether the interval holds zero, which
+    of 50 exponential values it doesn't in 5.4 % alone and in 5.8 % in 15 clusters. Dividing by a standard error would
+    change these numbers by less than 1, as a flip leaves the squares what they are.
 
     References
     ----------

@@ -15,7 +15,9 @@ from typing import Any, ClassVar, Generic, TypeVar, cast
 import anywidget
 import traitlets
 
-from wam_widgets.checks import nearest
+from wam_widgets.checks import nearest, require_recent
+
+require_recent("views", "anywidget", "ipywidgets")
 
 _T = TypeVar("_T")
 

@@ -67,6 +67,7 @@ const render = view(({ model, el, life }) => {
 
   // ----------------------------------------------------------------------------------------------------- what is drawn
   const player = isWave && report.rate >= PLAYABLE[0] && report.rate <= PLAYABLE[1] ? playerOf(life, traits) : null;
+  if (player) player.rate = report.rate;
   /** @type {Kind | null} */
   let heard = null;
   const rows = INSERTION_AND_DELETION.map((kind) => {
@@ -75,7 +76,8 @@ const render = view(({ model, el, life }) => {
     const score = element("div", { class: "wam-score" });
     const amount = element("div", {});
     const note = element("div", { class: "wam-fine" });
-    const play = element("button", { type: "button", class: "wam-listen", "aria-pressed": "false", hidden: !player }, "listen");
+    const silent = element("div", { class: "wam-fine" }, player?.obstacle ?? "");
+    const play = element("button", { type: "button", class: "wam-listen", "aria-pressed": "false", hidden: !player?.playable }, "listen");
     play.setAttribute("aria-label", `listen: ${kind}`);
     life.listen(play, "click", () => {
       heard = heard === kind ? null : kind;
@@ -84,9 +86,9 @@ const render = view(({ model, el, life }) => {
     const made = element(
       "section", { class: `wam-curve-row${report.panels.length > 1 ? " wam-curve-row-slices" : ""}`, "aria-label": kind, "data-kind": kind },
       element("div", {}, element("div", { class: "wam-kind" }, `${kind}: ${kind === "insertion" ? "higher is better" : "lower is better"}`), chart.element),
-      element("div", { class: "wam-saw" }, element("div", { class: "wam-fine" }, `what the model saw${report.panels.length > 1 ? ": central slices" : ""}`), pane.element, score, amount, note, play),
+      element("div", { class: "wam-saw" }, element("div", { class: "wam-fine" }, `what the model saw${report.panels.length > 1 ? ": central slices" : ""}`), pane.element, score, amount, note, play, silent),
     );
-    return { kind, chart, pane, score, amount, note, play, element: made };
+    return { kind, chart, pane, score, amount, note, play, silent, element: made };
   });
 
   /** The sound of the frame at the cursor, over and over, while it is wanted. */
@@ -100,12 +102,16 @@ const render = view(({ model, el, life }) => {
       player.pause();
       return;
     }
-    player.rate = report.rate;
     player.duration = report.panels[0][1] / report.rate;
     player.load([wave(heard)], [1]);
     player.setLoop([0, player.duration]);
     player.play();
-    if (!player.playing) heard = null;
+    if (player.playing) return;
+    heard = null;
+    for (const { play, silent } of rows) {
+      play.hidden = true;
+      silent.textContent = player.obstacle;
+    }
   };
   const frameAt = (/** @type {Kind} */ kind) => {
     const all = /** @type {Record<Kind, Numbers>} */ (frames)[kind];

@@ -3,7 +3,7 @@ import { numbers, Shown, unpackErrors } from "./shared/arrays.js";
 import { colourBar, limitOf, paintOver, peakOf, percent, written } from "./shared/colours.js";
 import { check, pick, radios, slide } from "./shared/controls.js";
 import { box, colours, items, needKernel, noise, question, takenErrors, wavelet } from "./shared/panels.js";
-import { PLAYABLE, playerOf } from "./shared/player.js";
+import { playerOf } from "./shared/player.js";
 import { scaleSliders } from "./shared/sliders.js";
 import {
   featureMap, frequencyAt, frequencyTicks, heightOf, largest, loudness, mixSounds, outline, paintSpectrogram,
@@ -398,8 +398,7 @@ const render = view(({ model, el, life }) => {
     player.duration = values.duration;
     for (const each of [play, stop]) each.disabled = !player.playable;
     const faint = values.full < 1 ? "A faint signal: drawn and played as if its largest value were the loudest." : "";
-    silent.textContent = player.playable ? faint :
-      `To be seen, not heard: browsers play ${PLAYABLE[0].toLocaleString("en")} to ${PLAYABLE[1].toLocaleString("en")} samples per second, and this has ${written(values.rate)}.`;
+    silent.textContent = player.obstacle || faint;
     showVerdict();
     listen();
     if (player.playable) reload();
@@ -449,7 +448,7 @@ const render = view(({ model, el, life }) => {
       tellPosition();
     }
     if (player.refused) {
-      silent.textContent = `This browser doesn't play ${written(values.rate)} samples per second.`;
+      silent.textContent = player.obstacle;
       set({ playing: false }, 0);
     }
     for (const each of [play, stop]) each.disabled = !player.playable;

@@ -287,6 +287,7 @@ const render = view(({ model, el, life }) => {
   theme.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light"] });
   life.endings.push(() => theme.disconnect());
   life.listen(window.matchMedia("(prefers-color-scheme: dark)"), "change", redraw);
+  life.listen(window.matchMedia("print"), "change", draw); // at once: a canvas forgets its picture after the frame
 });
 
 /**

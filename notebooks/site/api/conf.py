@@ -4,6 +4,7 @@ import inspect
 from pathlib import Path
 from typing import Any
 
+from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.inspect import stringify_signature
 
@@ -26,6 +27,7 @@ html_copy_source = False
 html_static_path = ["static"]
 html_css_files = ["wrapped.css"]
 html_show_sphinx = False
+html_math_renderer = "source"  # MathJax would be fetched, and a page fetches nothing
 pygments_style, pygments_dark_style = "a11y-high-contrast-light", "a11y-high-contrast-dark"
 html_theme_options = {"announcement": '<a href="../index.html">Lessons</a>'}
 
@@ -41,3 +43,13 @@ def setup(app: Sphinx) -> None:
         return stringify_signature(found.replace(parameters=own), show_annotation=False), ""
 
     app.connect("autodoc-process-signature", signature)
+
+    def inline(page: Any, node: nodes.math) -> None:
+        page.body.append(f"<code>{page.encode(node.astext())}</code>")
+        raise nodes.SkipNode
+
+    def block(page: Any, node: nodes.math_block) -> None:
+        page.body.append(f'<pre tabindex="0">{page.encode(node.astext())}</pre>')
+        raise nodes.SkipNode
+
+    app.add_html_math_renderer("source", (inline, None), (block, None))

@@ -98,9 +98,18 @@ export class Player {
     this.told = new Map();
   }
 
-  /** Whether a browser plays it, as far as is known before it is tried. */
+  /** Why it isn't heard, as far as is known before it is tried; empty if it is. */
+  get obstacle() {
+    const [least, most, rate] = [...PLAYABLE, this.rate].map((each) => each.toLocaleString("en", { maximumSignificantDigits: 6 }));
+    let why = "";
+    if (!("AudioContext" in window)) why = "this browser has no Web Audio";
+    else if (this.rate < PLAYABLE[0] || this.rate > PLAYABLE[1]) why = `browsers play ${least} to ${most} samples per second, and this has ${rate}`;
+    else if (this.refused) why = `this browser doesn't play ${rate} samples per second`;
+    return why && `To be seen, not heard: ${why}.`;
+  }
+
   get playable() {
-    return !this.refused && this.rate >= PLAYABLE[0] && this.rate <= PLAYABLE[1];
+    return !this.obstacle;
   }
 
   /** Whether the browser waits for a click before it lets the page sound. */
