@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Will it work with my model?
 #
-# **Time:** 25 minutes. **Run time:** less than a minute on one core; no graphics card. **Prerequisites:** lessons
+# **Time:** 30 minutes. **Run time:** less than a minute on one core; no graphics card. **Prerequisites:** lessons
 # [0](00_start_here.ipynb) and [4](04_what_did_it_hear.ipynb); you have written a torch model.
 #
 # You will be able to

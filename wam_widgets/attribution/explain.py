@@ -83,9 +83,9 @@ def explain(
     ----------
     model : callable
         From a signal, (item, channel, \*space), or what `front_end` makes of it, to an output: a tensor (item, column),
-        an object with `.logits`, or a tuple that starts with one of them. A `torch.nn.Module` is put into evaluation
-        mode during the call and left as it was; one that is hidden inside another callable isn't found: put that into
-        evaluation mode yourself.
+        an object with `.logits`, a dict with "logits", or a tuple that starts with one of them. A `torch.nn.Module` is
+        put into evaluation mode during the call and left as it was; one that is hidden inside another callable isn't
+        found: put that into evaluation mode yourself.
     signal : Tensor, shape (item, channel, \*space)
         Sound, images or volumes, float32 or float64, as the model takes them.
     target : None, int, sequence of int, Tensor or callable

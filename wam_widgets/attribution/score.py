@@ -70,7 +70,7 @@ class Contrast:
 
 
 def columns_of(output: Any) -> Float[Tensor, "item column"]:
-    """Find the (item, column) tensor in what a model returned: the tensor, its `.logits`, or a tuple's first entry.
+    """Find the (item, column) tensor in what a model returned: itself, its `.logits`, or a tuple's first entry.
 
     Raises
     ------
@@ -84,18 +84,20 @@ def columns_of(output: Any) -> Float[Tensor, "item column"]:
         found = found["logits"]
     elif isinstance(found, (tuple, list)) and found:
         return columns_of(found[0])
-    remedy = "Pass a callable as `target` that picks one number per item, e.g. `target=lambda output: output[1][:, 3]`."
+    remedy = "Pass a callable as `target` that picks one number per item, e.g. `target=lambda output: {}`."
     if not isinstance(found, torch.Tensor):
+        picked = f"output[{next(iter(found), 'scores')!r}][:, 3]" if isinstance(found, dict) else "output.scores[:, 3]"
         raise TypeError(
-            f"The model must return a tensor, an object with `.logits` or a tuple that starts with one of them; got "
-            f"{type(output).__name__}. {remedy}"
+            f"The model must return a tensor, an object with `.logits`, a dict with 'logits', or a tuple that starts "
+            f"with one of them; got {type(output).__name__}. {remedy.format(picked)}"
         )
     if found.ndim == 1:
         found = found[:, None]
     if found.ndim != 2 or found.shape[1] == 0 or not found.is_floating_point():
+        picked = "output[:, 3].flatten(1).mean(1)" if found.ndim > 2 else "output[:, 3].float()"
         raise ValueError(
             f"The model's output must have the axes (item, column) and a floating dtype; got shape "
-            f"{tuple(found.shape)} and {found.dtype}. {remedy}"
+            f"{tuple(found.shape)} and {found.dtype}. {remedy.format(picked)}"
         )
     return found
 
@@ -174,8 +176,8 @@ def require_rows(columns: Tensor, rows: int) -> Tensor:
     """Return the columns if the model returned one row per item that it was given, else raise."""
     if len(columns) != rows:
         raise ValueError(
-            f"The model must return one row per item; it was given {rows} items and returned shape "
-            f"{tuple(columns.shape)}. Wrap it so that the first axis of its output is the item."
+            f"The model must return one row per item; it was given {rows} item(s) and returned "
+            f"{len(columns)} row(s). Wrap it so that the first axis of its output is the item."
         )
     return columns
 

@@ -416,9 +416,8 @@ def _merge(low: Tensor, high: Tensor, wavelet: pywt.Wavelet, axis: int) -> Tenso
         for band, weight in others:
             half.add_(band, alpha=weight)
         halves.append(half)
-    if (
-        axis == halves[0].ndim - 1
-    ):  # single samples take turns: what complex numbers are, and 8 times as fast as `stack`
+    if axis == halves[0].ndim - 1:
+        # Single samples take turns, as the parts of complex numbers do: eight times as fast as `stack`.
         return torch.view_as_real(torch.complex(*halves)).flatten(axis)
     return torch.stack(halves, dim=axis + 1).flatten(axis, axis + 1)
 
