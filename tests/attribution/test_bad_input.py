@@ -120,11 +120,27 @@ def test_a_score_is_one_number_per_item(score: Any, kind: type[Exception], words
 @pytest.mark.parametrize(
     ("model", "kind", "words"),
     [
-        (lambda x: x, ValueError, r"axes \(item, column\).*got shape \(.*13, 18\).*`target=lambda output: output\[:, 3\].flatten\(1\).mean\(1\)`"),
-        (lambda x: "cat", TypeError, r"must return a tensor, an object with `.logits`, a dict .*got str.*output.scores\["),
-        (lambda x: {"out": x}, TypeError, r"got dict. Pass a callable .* `target=lambda output: output\['out'\]\[:, 3\]`"),
+        (
+            lambda x: x,
+            ValueError,
+            r"axes \(item, column\).*got shape \(.*13, 18\).*`target=lambda output: output\[:, 3\].flatten\(1\).mean\(1\)`",
+        ),
+        (
+            lambda x: "cat",
+            TypeError,
+            r"must return a tensor, an object with `.logits`, a dict .*got str.*output.scores\[",
+        ),
+        (
+            lambda x: {"out": x},
+            TypeError,
+            r"got dict. Pass a callable .* `target=lambda output: output\['out'\]\[:, 3\]`",
+        ),
         (lambda x: (x * 0).long().flatten(1), ValueError, r"floating dtype; got .* torch.int64"),
-        (lambda x: x.flatten()[:1][None].repeat(7, 1), ValueError, r"one row per item; it was given . item\(s\) and returned 7 row"),
+        (
+            lambda x: x.flatten()[:1][None].repeat(7, 1),
+            ValueError,
+            r"one row per item; it was given . item\(s\) and returned 7 row",
+        ),
     ],
     ids=["segmentation", "text", "dictionary", "integers", "rows"],
 )
