@@ -1,5 +1,6 @@
 """One thread, fixed seeds, checked annotations: a test that passes, passes everywhere and every time."""
 
+import signal
 from collections.abc import Iterator
 
 import hypothesis
@@ -9,6 +10,9 @@ import torch
 
 # pytest-xdist fills the cores with processes; one thread each also makes sums independent of the machine.
 torch.set_num_threads(1)
+
+# A shell has what it starts in the background ignore Ctrl-C, which tests send themselves.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No deadline: the first example of a shape may pay for torch's own warm-up.
 # `pytest --hypothesis-profile=search` looks further, and elsewhere every time.

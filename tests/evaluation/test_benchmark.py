@@ -274,7 +274,7 @@ def test_a_run_in_which_everything_fails_stops_early(tmp_path: Path) -> None:
             "What `methods['mine']` returns must have the shape (item, *space) of the signal, (1, 8",
         ),
         (
-            lambda signal: wam.decompose(signal[..., :4]),
+            lambda signal: wam.decompose(signal[..., :4], level=1),
             "What `methods['mine']` returns must be of `signal`, 1 item(s) of ",
         ),
     ],
