@@ -33,6 +33,10 @@ from .protocols import Baseline, Protocol, find_protocol, require_baseline
 from .ranking import EXPLANATIONS, GroupedDomain, Importance, Ranking, Terms, require_segments
 from .selection import SAMPLES, Domain, rank, shuffled
 
+#: So many samples of inputs are made at once, though the model may run fewer: with less, calling torch takes longer
+#: than what it does. A megabyte, so that inputs are still in the cache when the model comes to them.
+_SMALL = 2**18
+
 Kind = Literal["insertion", "deletion"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
@@ -297,7 +301,8 @@ class Task:
             count = torch.as_tensor(interior, device=ranks.device).repeat(len(rankings))
             done, found = 0, []
             while done < len(row):
-                part = slice(done, done + -(-scorer.sub_batch.size // len(kinds)))
+                at_once = max(scorer.sub_batch.size, _SMALL // builder.signal.numel())
+                part = slice(done, done + -(-at_once // len(kinds)))
                 made = builder.perturbed(ranks.index_select(0, row[part]), count[part])
                 inputs, energies = zip(*made.values(), strict=True)
                 scores = scorer.score(torch.cat(inputs), item).unflatten(0, (len(kinds), -1))
@@ -386,7 +391,7 @@ class Scorer:
                 continue
             found.append(self._measured(output, len(part), item).detach().double())
             done += len(part)
-        self.advance(len(inputs))
+            self.advance(len(part))
         return torch.cat(found)
 
     def advance(self, count: int) -> None:
