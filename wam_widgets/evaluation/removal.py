@@ -114,7 +114,7 @@ class Trial:
         parts = own.analyse(signal - self.task.baseline("deletion", domain, one))
 
         def scores(missing: Tensor) -> Tensor:
-            kept_out = (own.keep(parts, rows) for rows in _sub_batches(missing, scorer))
+            kept_out = (own.keep(parts, rows) for rows in _sub_batches(missing, scorer, signal))
             found = torch.cat([scorer.score(signal - each, item) for each in kept_out])
             return require_finite_scores(found, lambda row: without(item, part=bool(missing[row].any())))
 
@@ -131,11 +131,11 @@ class Trial:
         return self._missing[units]
 
 
-def _sub_batches(rows: Tensor, scorer: Scorer) -> Iterator[Tensor]:
-    """Divide rows into as many at once as is best, which may change from one to the next."""
+def _sub_batches(rows: Tensor, scorer: Scorer, like: Tensor) -> Iterator[Tensor]:
+    """Divide rows, an input like one each, into as many at once as is best, which may change from one to the next."""
     done = 0
     while done < len(rows):
-        yield (part := rows[done : done + scorer.sub_batch.size])
+        yield (part := rows[done : done + scorer.at_once(like)])
         done += len(part)
 
 

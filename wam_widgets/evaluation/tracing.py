@@ -301,8 +301,7 @@ class Task:
             count = torch.as_tensor(interior, device=ranks.device).repeat(len(rankings))
             done, found = 0, []
             while done < len(row):
-                at_once = max(scorer.sub_batch.size, _SMALL // builder.signal.numel())
-                part = slice(done, done + -(-at_once // len(kinds)))
+                part = slice(done, done + -(-scorer.at_once(builder.signal) // len(kinds)))
                 made = builder.perturbed(ranks.index_select(0, row[part]), count[part])
                 inputs, energies = zip(*made.values(), strict=True)
                 scores = scorer.score(torch.cat(inputs), item).unflatten(0, (len(kinds), -1))
@@ -377,6 +376,11 @@ class Scorer:
     target: Tensor | Score
     sub_batch: SubBatch
     meter: Meter
+
+    def at_once(self, like: Tensor) -> int:
+        r"""Return how many inputs like one, shape (1, channel, \*space), to make at once: whole sub-batches."""
+        size = self.sub_batch.size
+        return size * max(1, _SMALL // (size * like.numel()))
 
     def score(self, inputs: Tensor, item: int) -> Tensor:
         """Return the score of every input, shape (row,)."""
