@@ -10,6 +10,7 @@ import signal as signals
 import sys
 import threading
 import time
+import warnings
 import weakref
 from collections.abc import Iterator
 from importlib import import_module
@@ -715,6 +716,36 @@ def test_a_run_on_a_cluster_goes_on_where_one_alone_was_stopped(client: Any, alo
     assert done(tmp_path / "a.sqlite") == 8
     run(tmp_path / "a.sqlite", **options)
     same(records(alone), records(tmp_path / "a.sqlite"))
+
+
+class Chatty(SmallNet):
+    """Warns of every input, and lets other threads in."""
+
+    def forward(self, signal: Tensor) -> Tensor:
+        warnings.warn(f"begins with {float(signal.detach().flatten()[0]):.3f}", stacklevel=1)
+        time.sleep(0.001)
+        return super().forward(signal)
+
+
+def test_threads_of_one_process_do_not_see_each_others_random_numbers_and_warnings(
+    tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    options: dict[str, Any] = {"model": Chatty(2, 1), "methods": METHODS | {"drawn": drawn}}
+    run(tmp_path / "alone.sqlite", **options)
+    distributed: Any = import_module("distributed")
+    here = {"n_workers": 2, "threads_per_worker": 2, "processes": False, "dashboard_address": None, "silence_logs": 50}
+    with distributed.LocalCluster(**here) as cluster, distributed.Client(cluster) as client:
+        run(tmp_path / "a.sqlite", client=client, **options)
+    alone, together = records(tmp_path / "alone.sqlite"), records(tmp_path / "a.sqlite")
+    same(alone, together)
+    assert [each.warnings for each in alone] == [each.warnings for each in together]
+    assert not [each for each in recwarn if "begins with" in str(each.message)]
+
+
+def drawn(model: Any, signal: Tensor, target: Any) -> Tensor:
+    """Draws from the generator of the process, as methods of other packages do."""
+    time.sleep(0.001)
+    return torch.rand(signal.shape[1:])
 
 
 def test_a_client_that_is_closed_is_refused(client: Any, tmp_path: Path) -> None:

@@ -360,7 +360,7 @@ def benchmark(
         The group of every item, or a function that finds it in an item as the data set gives it; see `evaluate`.
     client : dask.distributed.Client, optional
         A cluster to spread the items over. Each worker loads the model once; what a lost worker was doing is done
-        again. Rows are the same as without. One thread per worker is best:
+        again. Rows are the same as without. Threads of one process take turns, so one per worker is best:
         `Client(LocalCluster(n_workers=2, threads_per_worker=1))`.
     seed : int
         Every item draws from a seed of its own, `seed << 32 | index`, so that its rows don't depend on the others.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 import time
 import uuid
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import dask
 import distributed
 from distributed.protocol import pickle as untyped_pickle
 
@@ -22,6 +24,10 @@ AHEAD = 3
 
 #: Seconds after which the number of threads is asked again: clusters grow and shrink.
 ASK_AGAIN = 5.0
+
+#: A worker may have threads, and a process workers. Random numbers, warnings and the modes and hooks of a model are one
+#: for all threads: items that are measured at the same time would see each other's.
+ONE_AT_A_TIME = threading.Lock()
 
 
 class Loaded(distributed.WorkerPlugin):
@@ -102,10 +108,9 @@ def _spread(client: Any, name: str, todo: Iterator[Item | Record]) -> Iterator[R
 
 def _submit(client: Any, name: str, item: Item, waiting: dict[str, tuple[Item, Any]]) -> Any:
     key = f"{name}-{item.index}"
-    with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # that a large item is in the graph: there a lost worker's items are found again
+    # An item belongs in the graph, however large: there a lost worker's items are found again. Dask warns of it, and
+    # catching that here would set free what an item being measured by another thread of this process warns of.
+    with dask.config.set({"distributed.admin.large-graph-warning-threshold": sys.maxsize}):
         future = client.submit(measure, name, item, key=key, pure=False)
     waiting[key] = item, future
     return future
@@ -125,5 +130,6 @@ def _arrived(future: Any, waiting: dict[str, tuple[Item, Any]]) -> Record:
 def measure(name: str, item: Item) -> Record:
     """Measure an item on a worker."""
     loaded: Any = distributed.get_worker().plugins[name]
-    found: Record = loaded.job.measure(loaded.model, item)
+    with ONE_AT_A_TIME:
+        found: Record = loaded.job.measure(loaded.model, item)
     return found
