@@ -1,5 +1,8 @@
 """The annotations are checked in every call that a test makes: shapes by jaxtyping, the rest by beartype."""
 
+import re
+from pathlib import Path
+
 import jaxtyping
 import pytest
 import torch
@@ -20,6 +23,12 @@ def test_a_wrong_dtype_is_caught_by_its_annotation() -> None:
 def test_a_wrong_type_is_caught_by_its_annotation() -> None:
     with pytest.raises(jaxtyping.TypeCheckError, match="level"):
         wam.decompose(torch.zeros(1, 1, 8), "haar", level="one")  # type: ignore[arg-type]
+
+
+def test_no_shape_has_lost_its_quotes() -> None:
+    """Ruff takes "item *space" for a product, and its quotes off; " item *space" it leaves alone."""
+    for path in Path(wam.__file__).parent.rglob("*.py"):
+        assert not re.findall(r"\b(?:Float|Int|Bool)\[[\w.]+, [^\"\]]*\]", path.read_text("utf-8")), path.name
 
 
 def test_a_right_call_passes() -> None:

@@ -521,6 +521,19 @@ def test_a_constant_gradient_is_steady_and_its_contribution_moves_with_the_signa
         assert_allclose(found["product"][item], changes.max())
 
 
+def test_max_sensitivity_leaves_the_gradients_of_the_weights_as_they_were() -> None:
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 3))
+
+    def backwards(given: Any, signal: torch.Tensor, _target: Any) -> torch.Tensor:
+        signal.requires_grad_()
+        given(signal)[:, 0].sum().backward()
+        assert signal.grad is not None
+        return signal.grad[:, 0]
+
+    max_sensitivity(model, torch.rand(1, 1, 8, 8), {"it": backwards}, target=0, samples=2, progress=False)
+    assert all(each.grad is None for each in model.parameters())
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_max_sensitivity_is_captum_s_of_flattened_coefficients(size: tuple[int, ...]) -> None:
     network, signal = SmallNet(len(size)), signal_of(*size, items=1)

@@ -384,7 +384,7 @@ def behind(signal: Tensor) -> wam.Explanation:
         (lambda: separate(ANY, groups=["a", "a"]), ValueError, r"at least 2 groups.*got 1. Add items of other"),
         (lambda: separate(ANY, groups=["a"]), ValueError, r"one group per item, 2; got 1"),
         (lambda: separate(mixed(1)), ValueError, r"at least 2 groups"),
-        (lambda: separate(ANY, seed=-1), ValueError, r"`seed` must be a whole number from 0"),
+        (lambda: separate(ANY, seed=-1), ValueError, r"`seed` must be a whole number of at least 0"),
         (lambda: separate(ANY, confidence=2), ValueError, r"`confidence` must be between 0 and 1"),
         (lambda: separate(ANY, front_end=torch.nn.Identity()), TypeError, r"`front_end` must be a LogMel.*Identity"),
         (

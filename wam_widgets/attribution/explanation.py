@@ -247,7 +247,7 @@ class Explanation:
         """
         return spread(self.attribution.map(torch.abs), orientations=orientations)
 
-    def heatmap(self) -> Float[Tensor, item * space]:
+    def heatmap(self) -> Float[Tensor, " item *space"]:
         r"""Return the maps of all scales together, shape (item, \*space)."""
         return self.maps().sum(1)
 

@@ -19,7 +19,7 @@ def gradcam(
     signal: Float[Tensor, "item channel *space"],
     target: int | Sequence[int] | Tensor | None,
     layer: torch.nn.Module,
-) -> Float[Tensor, item * space]:
+) -> Float[Tensor, " item *space"]:
     r"""Weigh a layer's channels by their mean gradient, add up what is positive, and enlarge it to the signal.
 
     Parameters

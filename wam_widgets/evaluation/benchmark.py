@@ -40,7 +40,7 @@ from .running import (
     seeded,
 )
 from .statistics import require_confidence
-from .store import Record, Row, Store
+from .store import Record, Row, Store, Table
 from .tracing import KINDS, Probability, Task
 
 if TYPE_CHECKING:
@@ -234,21 +234,7 @@ class BenchmarkReport:
             If there is no such protocol or no item, or methods gave other kinds of results for some items.
         """
         name = self.protocols[0] if protocol is None else require_one_of("protocol", protocol, self.protocols)
-        with self._open() as store:
-            table = store.table(name, curves=curves)
-        return FaithfulnessReport(
-            protocol=Protocol(**self._rule(name)),
-            methods=table.methods,
-            domains=table.domains,
-            controls=table.controls,
-            units=table.units,
-            energy={kind: table.curves[number] for number, kind in enumerate(KINDS)},
-            scores={kind: table.curves[2 + number] for number, kind in enumerate(KINDS)},
-            areas={kind: table.areas[number] for number, kind in enumerate(KINDS)},
-            groups=table.groups,
-            seed=self.configuration["seed"],
-            confidence=self.confidence,
-        )
+        return self._report(name, self._table(name, curves=curves))
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the table, `FaithfulnessReport.rows`, of all protocols, one below the other."""
@@ -258,10 +244,8 @@ class BenchmarkReport:
         """Return one dict per protocol, method and item; "item" is its place in the data set."""
         found = []
         for name in self.protocols:
-            with self._open() as store:
-                place = store.table(name, curves=False).items
-            rows = self.faithfulness(name, curves=False).item_rows()
-            found += [row | {"item": place[row["item"]]} for row in rows]
+            table = self._table(name, curves=False)
+            found += [row | {"item": table.items[row["item"]]} for row in self._report(name, table).item_rows()]
         return found
 
     def to_dataframe(self, *, items: bool = False) -> pd.DataFrame:
@@ -291,6 +275,25 @@ class BenchmarkReport:
     def __repr__(self) -> str:
         names = ", ".join(map(repr, self.protocols))
         return f"BenchmarkReport of {self.items} items, {len(self.failed)} failed, protocols {names}: {self.store}"
+
+    def _table(self, name: str, *, curves: bool) -> Table:
+        with self._open() as store:
+            return store.table(name, curves=curves)
+
+    def _report(self, name: str, table: Table) -> FaithfulnessReport:
+        return FaithfulnessReport(
+            protocol=Protocol(**self._rule(name)),
+            methods=table.methods,
+            domains=table.domains,
+            controls=table.controls,
+            units=table.units,
+            energy={kind: table.curves[number] for number, kind in enumerate(KINDS)},
+            scores={kind: table.curves[2 + number] for number, kind in enumerate(KINDS)},
+            areas={kind: table.areas[number] for number, kind in enumerate(KINDS)},
+            groups=table.groups,
+            seed=self.configuration["seed"],
+            confidence=self.confidence,
+        )
 
     def _rule(self, name: str) -> dict[str, Any]:
         """Return the fields of a protocol; a baseline that was a tensor is only named."""

@@ -23,7 +23,7 @@ from wam_widgets.checks import finite_number, optional_module, require_count, re
 from wam_widgets.transform import Coefficients
 from wam_widgets.transform.grid import real_numbers, require_signal
 
-from .explainer import Method, require_methods
+from .explainer import Method, ask, require_methods
 from .protocols import Baseline, Quantity
 from .ranking import Importance, require_explanations
 from .removal import RULE, Case, Trial, require_fraction, without
@@ -530,8 +530,7 @@ class _Flat:
 
     def __call__(self, signal: Any) -> tuple[Tensor]:
         signal = signal[0] if isinstance(signal, tuple) else signal  # Captum gives either
-        with torch.enable_grad():
-            found = self.method(self.model, signal.clone(), self.target)  # it may change its input in place
+        found = ask(self.method, self.model, signal, self.target)
         values: Any = found.attribution if isinstance(found, Explanation) else found
         values = values.flatten() if isinstance(values, Coefficients) else values
         values = real_numbers(values)

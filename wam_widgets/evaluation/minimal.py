@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wam_widgets.attribution.passes import Model, Scored, SubBatch, run_model, sub_batch_for
-from wam_widgets.attribution.paths import copy_seed
 from wam_widgets.attribution.progress import Progress
 from wam_widgets.attribution.score import columns_of, require_classes, require_finite_scores, require_rows
 from wam_widgets.checks import finite_number, require_count
@@ -22,7 +21,7 @@ from wam_widgets.transform import Coefficients, pull_back, reconstruct
 
 from .protocols import Baseline, Order
 from .ranking import ALONE, Importance
-from .selection import coefficient_domain, rank, shuffled
+from .selection import coefficient_domain
 from .tracing import Probability, Scorer, Task, probabilities
 
 #: How far a position's weight may move in a step of the optimiser: from kept to dropped in twenty.
@@ -240,7 +239,7 @@ def minimal_signal(
     share = _require_share(at_least)
     task = _task(signal, importance, target, probability, seed, order=order, baseline=baseline)
     with _asking(model, task, share, batch_size, progress) as (asked, whole):
-        ranks = _ranks(task).to(task.signal.device)
+        ranks = task.ranks(*task.rankings.values())
         items, units = ranks.shape
         counts = np.unique(np.rint([0, *np.geomspace(1, units, steps)]).astype(np.int64))
 
@@ -354,7 +353,7 @@ def optimise_mask(
     rising = _require_prices(prices)
     task = _task(signal, importance, target, probability, seed, baseline=baseline)
     with _asking(model, task, None, batch_size, progress) as (asked, whole):
-        ranks = _ranks(task).to(task.signal)
+        ranks = task.ranks(*task.rankings.values()).to(task.signal)
         items, units = ranks.shape
         passes = sub_batch_for(model, task.signal, None, batch_size)
         asked.scorer.meter.expect(items * len(rising) * (steps + 1))
@@ -541,12 +540,6 @@ def _task(
             f"{type(target).__name__}. Pass e.g. `target=3`."
         )
     return Task.of(signal, {ALONE: importance}, target, "wam", probability, seed, **overrides)
-
-
-def _ranks(task: Task) -> Int[Tensor, "item position"]:
-    """Return the place of every position, an item's the same whatever other items there are."""
-    (ranking,) = task.rankings.values()
-    return torch.cat([rank(each, shuffled(each, copy_seed(task.seed, 0))) for each in ranking.importance.split(1)])
 
 
 def _require_share(at_least: object) -> float | None:

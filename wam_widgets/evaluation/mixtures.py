@@ -232,8 +232,8 @@ def require_audible(
     silent = (energy(found) == 0).nonzero().flatten().tolist()
     if silent:
         raise ValueError(
-            f"`{name}` must not be silent, as {why}; got all zeros in item(s) {silent}. Leave them out, e.g. "
-            f"`signal[signal.flatten(1).any(1)]`."
+            f"`{name}` must not be silent, as {why}; got all zeros in item(s) {silent}. Leave them out: "
+            f"`({name}).flatten(1).any(1)` is true of the others."
         )
     return found
 

@@ -253,8 +253,9 @@ def mixed(
     >>> mixed(torch.tensor([[[2.0, 0.0]]]), torch.tensor([[[0.0, 5.0]]]), [[0, 1]]).signal
     tensor([[[2., 2.]]])
     """
-    require_audible(first, "first")
-    require_audible(second, "second")
+    why = "nothing can be as loud as silence"
+    require_audible(first, "first", why)
+    require_audible(second, "second", why)
     require_alike(first, second, "first", "second")
     gain = (energy(first) / energy(second)).sqrt().to(first.dtype).reshape(-1, *[1] * (first.ndim - 1))
     signal = overlap(first, gain * second, weight=1.0).signal

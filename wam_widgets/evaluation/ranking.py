@@ -133,7 +133,7 @@ class Terms:
                 f"{self._called(name)} must have the shape (item, *space) of the signal, {(items, *size)}; got "
                 f"{tuple(values.shape)}. Add up its channels, e.g. `map.sum(1)`."
             )
-        if not in_pixels and (self._rule.domain == "wavelet" or self._rule.unit == "band"):
+        if self._rule.domain == "wavelet" or self._rule.unit == "band":
             raise ValueError(self._no_coefficients(name))
         flat = values.to(signal.device, signal.dtype).flatten(1)
         return SAMPLES, flat.abs() if magnitude else flat

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from wam_widgets.attribution import Explanation
-from wam_widgets.checks import finite_number, optional_module, require_one_of, whole_number
+from wam_widgets.checks import finite_number, optional_module, require_count, require_one_of
 from wam_widgets.transform import Coefficients, LogMel
 from wam_widgets.transform.grid import energy
 
@@ -34,18 +34,8 @@ Measure = Literal["corruption_left", "clean_kept", "si_sdr_improvement"]
 LIMIT = 60.0
 
 
-class Control(NamedTuple):
-    """An order that no model had a part in."""
-
-    name: str
-    about: str
-
-
-CONTROLS = (
-    Control("random", "positions in random order"),
-    Control("magnitude", "the loudest positions of the mixture first"),
-    Control("oracle", "those first that hold most of the clean signal and least of what was added"),
-)
+CONTROLS = ("random", "magnitude", "oracle")
+"""Orders that no model had a part in."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -333,9 +323,7 @@ def separation(
     """
     fractions = _require_fractions(kept)
     names = _require_groups(groups, mixture)
-    start = whole_number(seed)
-    if start is None or start < 0:
-        raise ValueError(f"`seed` must be a whole number from 0; got {seed!r}. Pass e.g. `seed=0`.")
+    start = require_count("seed", seed, 0, at_least=0)
     # An interval of anything raises for options that can't be right, before the work.
     cluster_interval(range(len(names)), names, confidence=confidence, resamples=resamples, seed=start)
     mel = None if front_end is None else mel_domain(front_end, mixture.signal)
@@ -343,7 +331,7 @@ def separation(
     for name, importance in require_explanations(explanations).items():
         domain, values = _placed(name, importance, mixture, mel)
         ranked.setdefault(domain, {})[name] = values
-    controls = {_control_name(control.name, domain.name) for control in CONTROLS for domain in ranked}
+    controls = {_control_name(control, domain.name) for control in CONTROLS for domain in ranked}
     if clashes := controls & set(explanations):
         raise ValueError(f"`explanations` must not have the name of a control; got {min(clashes)!r}. Rename it.")
     return _measure(mixture, ranked, fractions, names, start, confidence, resamples, progress)
@@ -409,12 +397,13 @@ def _with_controls(
     power, wanted, unwanted = (domain.energy(each) for each in (parts, clean, corruption))
     importances = (
         torch.zeros_like(power),  # all equal: in random order
-        power,
+        power,  # the loudest of the mixture first
+        # those first that hold most of the clean signal and least of what was added
         torch.where(wanted > 0, wanted / (wanted + unwanted), torch.zeros_like(wanted)),
     )
     explained: list[tuple[str, str | None, Tensor]] = [(name, None, values) for name, values in given.items()]
     return explained + [
-        (_control_name(control.name, domain.name), control.name, values)
+        (_control_name(control, domain.name), control, values)
         for control, values in zip(CONTROLS, importances, strict=True)
     ]
 

@@ -11,7 +11,7 @@ import numpy as np
 import scipy.stats
 from numpy.typing import ArrayLike, NDArray
 
-from wam_widgets.checks import finite_number, whole_number
+from wam_widgets.checks import finite_number, require_count
 
 Values = NDArray[np.float64]
 """One number per item: what intervals and tests take."""
@@ -379,9 +379,4 @@ def _by_cluster(
 
 
 def _require_draws(resamples: int, seed: int) -> tuple[int, int]:
-    draws, start = whole_number(resamples), whole_number(seed)
-    if draws is None or draws < 1:
-        raise ValueError(f"`resamples` must be a whole number from 1; got {resamples!r}. Pass e.g. `resamples=9999`.")
-    if start is None or start < 0:
-        raise ValueError(f"`seed` must be a whole number from 0; got {seed!r}. Pass e.g. `seed=0`.")
-    return draws, start
+    return require_count("resamples", resamples, RESAMPLES), require_count("seed", seed, 0, at_least=0)

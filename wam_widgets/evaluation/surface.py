@@ -56,7 +56,7 @@ def distance_to_surface(shape: Bool[Tensor, "*space"]) -> NDArray[np.float64]:
 
 
 def mean_at(
-    importance: Float[Tensor, "item scale *space"], values: Float[Tensor, item * space]
+    importance: Float[Tensor, "item scale *space"], values: Float[Tensor, " item *space"]
 ) -> Float[Tensor, "item scale"]:
     r"""Return the mean of values over space, weighted by importance.
 

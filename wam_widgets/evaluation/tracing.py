@@ -268,6 +268,10 @@ class Task:
         importance = ranking.importance[item : item + 1]
         return rank(importance, self._ties(importance.shape[1]).to(importance.device))
 
+    def ranks(self, ranking: Ranking) -> Tensor:
+        """Return the place of every unit, shape (item, unit): an item's is the same whatever other items there are."""
+        return torch.cat([self._ranks(ranking, item) for item in range(len(self.signal))])
+
     def _ties(self, units: int) -> Tensor:
         """Return the order of units that are equally important, shape (1, unit): the same for all items and methods."""
         if units not in self._tie_orders:

@@ -287,6 +287,26 @@ def _errorless(explanation: Explanation) -> str:
     return _ERRORLESS[explanation.method]
 
 
+def mixture_of(shape: tuple[int, ...]) -> NDArray[np.float64]:
+    r"""Return what each channel that is shown, or heard, is made of: colours, left and right, or the mean.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of one item's signal, (channel, \*space).
+
+    Returns
+    -------
+    float array, shape (shown, channel)
+    """
+    channels, dimensions_ = shape[0], len(shape) - 1
+    if dimensions_ == 2 and channels in {3, 4}:  # of four the last is left out: how opaque it is
+        return np.eye(channels)[:3]
+    if dimensions_ == 1 and channels <= 2:
+        return np.eye(channels)
+    return np.full((1, channels), 1 / channels)
+
+
 def thumbnail(picture: NDArray[np.uint8]) -> dict[str, Any]:
     """Return a small picture, (row, column, RGBA) uint8: the mean of blocks of pixels."""
     step = math.ceil(max(picture.shape[:2]) / _THUMBNAIL)

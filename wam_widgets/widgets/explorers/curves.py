@@ -26,8 +26,8 @@ from wam_widgets.transform import Grid
 from wam_widgets.transform.grid import require_signal
 from wam_widgets.widgets.curve_view import CurveView
 
-from .arrays import to_bytes
-from .image import _display, _painted
+from .arrays import mixture_of, to_bytes
+from .image import ends_of
 
 #: Bytes that are sent to the browser, or written into a page, at most: packed, as they are sent.
 MOST_SENT = 2**25
@@ -233,7 +233,7 @@ class CurveScrubber(CurveView):
         """
         report, task = self._of, self._task
         signal = task.signal[item]
-        range_ = _display(signal)[1] if signal.ndim > 1 else (0.0, 1.0)
+        range_ = ends_of(signal) if signal.ndim > 2 else (0.0, 1.0)  # waveforms are drawn to their own peak
         sent, frames = 0, dict[str, dict[Kind, dict[str, Any]]]()
         for name, ranking in self._rankings.items():
             row, made = report.methods.index(name), dict[Kind, dict[str, Any]]()
@@ -399,20 +399,12 @@ def _sides(size: tuple[int, ...], grid: Grid) -> list[float]:
 
 
 def _channels(shape: tuple[int, ...]) -> int:
-    return len(_mixture(shape))
-
-
-def _mixture(shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """Return what each channel that is shown is made of: colours, left and right, or the mean."""
-    channels, *size = shape
-    if len(size) == 2:
-        return _painted(channels)
-    return np.eye(channels) if len(size) == 1 and channels <= 2 else np.full((1, channels), 1 / channels)
+    return len(mixture_of(shape))
 
 
 def _packed(seen: Tensor, range_: tuple[float, float]) -> dict[str, Any]:
     """Return frames as they are sent (see `CurveScrubber._values_of`)."""
-    mixture, full = torch.as_tensor(_mixture(tuple(seen.shape[1:]))).to(seen), 1.0
+    mixture, full = torch.as_tensor(mixture_of(tuple(seen.shape[1:]))).to(seen), 1.0
     whole: Tensor
     if seen.ndim == 3:
         shown = torch.einsum("pc,fct->fpt", mixture, seen)

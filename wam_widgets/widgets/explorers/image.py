@@ -17,7 +17,7 @@ from wam_widgets.plots.words import usual_per, what_is_explained
 from wam_widgets.transform.grid import dimensions
 from wam_widgets.widgets.image_view import ImageView
 
-from .arrays import signal_of, thumbnail, tiled_bands
+from .arrays import mixture_of, signal_of, thumbnail, tiled_bands
 from .explorer import Explorer
 
 #: Pixels of an image; more would make a page that hardly opens. And of a side: browsers draw no larger canvas.
@@ -76,7 +76,7 @@ class ImageExplorer(Explorer, ImageView):
 
     def _item_of(self, explanation: Explanation) -> dict[str, Any]:
         title = what_is_explained(explanation, 0).split("\n")[0]
-        return {"title": title, **thumbnail(_display(explanation.signal[0])[0])}
+        return {"title": title, **thumbnail(_photo(explanation.signal[0]))}
 
     def _signal_of(self, explanation: Explanation) -> dict[str, Any]:
         return picture_of(explanation)
@@ -124,38 +124,38 @@ def picture_of(explanation: Explanation) -> dict[str, Any]:
         (row, column, RGBA) uint8, with black and white at `range`.
     """
     signal = explanation.signal[0]
-    photo, range_ = _display(signal)
     coefficients = explanation.signal_coefficients()
     places, tiled = corners(coefficients), tiled_bands(coefficients)
     bands = [
         band | {"corner": list(places[scale, orientation])}
         for band, (scale, orientation, _) in zip(tiled["bands"], coefficients.bands(), strict=True)
     ]
-    return signal_of(explanation, coefficients, _painted(len(signal))) | {
+    return signal_of(explanation, coefficients, mixture_of(tuple(signal.shape))) | {
         "cells": cells_of(explanation),
         "bands": bands,
         "axes": tiled["axes"],
         "mosaic": [max(band["corner"][axis] + band["shape"][axis] for band in bands) for axis in (0, 1)],
-        "photo": photo.tobytes(),
-        "range": range_,
+        "photo": _photo(signal).tobytes(),
+        "range": ends_of(signal),
     }
 
 
-def _display(signal: torch.Tensor) -> tuple[NDArray[np.uint8], tuple[float, float]]:
-    """Return an image as a screen shows it, (row, column, red-green-blue-opacity), and what is black and white there.
-
-    That is 0 and 1, or the ends of a signal that leaves them.
-    """
-    mixed = np.tensordot(_painted(len(signal)), array_of(signal), axes=1)
+def ends_of(signal: torch.Tensor) -> tuple[float, float]:
+    """Return what is black and white on a screen: 0 and 1, or the ends of a signal, mixed, that leaves them."""
+    mixed = _mixed(signal)
     finite = mixed[np.isfinite(mixed)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
-    low, high = (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)
+    return (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)
+
+
+def _photo(signal: torch.Tensor) -> NDArray[np.uint8]:
+    """Return an image as a screen shows it, (row, column, red-green-blue-opacity)."""
+    mixed, (low, high) = _mixed(signal), ends_of(signal)
     bright = np.clip(np.nan_to_num((mixed - low) / (high - low or 1.0), posinf=1, neginf=0), 0, 1)
     photo = np.full((*mixed.shape[1:], 4), 255, np.uint8)
     photo[..., :3] = np.round(255 * np.moveaxis(bright, 0, -1))
-    return photo, (low, high)
+    return photo
 
 
-def _painted(channels: int) -> NDArray[np.float64]:
-    """Return what each painted channel is made of: three of three or four are colours, others are averaged to grey."""
-    return np.eye(channels)[:3] if channels in {3, 4} else np.full((1, channels), 1 / channels)
+def _mixed(signal: torch.Tensor) -> NDArray[np.float64]:
+    return np.tensordot(mixture_of(tuple(signal.shape)), array_of(signal), axes=1)

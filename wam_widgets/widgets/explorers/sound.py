@@ -26,7 +26,7 @@ from wam_widgets.plots.words import unit, what_is_explained
 from wam_widgets.transform import Coefficients, reconstruct
 from wam_widgets.widgets.spectrogram_view import FRACTIONS, SpectrogramView
 
-from .arrays import errors_of, found_of, predictions_of, signal_of, thumbnail, to_bytes, values_of
+from .arrays import errors_of, found_of, mixture_of, predictions_of, signal_of, thumbnail, to_bytes, values_of
 from .explorer import Explorer
 from .worker import Latest
 
@@ -305,7 +305,7 @@ def sound_of(explanation: Explanation) -> dict[str, Any]:
         of `floor` / 255 dB, low frequencies first, every `step` Hz and `hop` seconds.
     """
     signal, rate = array_of(explanation.signal[0]), sampling_rate(explanation)
-    mixture = np.eye(len(signal)) if len(signal) <= 2 else np.full((1, len(signal)), 1 / len(signal))
+    mixture = mixture_of(signal.shape)
     heard = mixture @ signal
     peak = float(np.abs(heard).max())
     full = peak if peak > 1 or 0 < peak < _FAINT else 1.0
