@@ -241,9 +241,8 @@ const render = view(({ model, el, life }) => {
   others.hidden = traits.get("_items").length < 2;
   const title = element("div", { class: "wam-title" });
   const rule = element("details", { class: "wam-fine" }, element("summary", {}, `Protocol ${report.protocol}: ${report.question}`), report.described);
-  const explained = Object.keys(bands).length
-    ? `Lines: this item. Shaded: ${confidence}, pointwise. Grey: orders that no model had a part in, in the terms of the method.`
-    : "Lines: this item; there are too few groups of items for intervals. Grey: orders that no model had a part in, in the terms of the method.";
+  const lines = Object.keys(bands).length ? `Lines: this item. Shaded: ${confidence}, pointwise.` : "Lines: this item; there are too few groups of items for intervals.";
+  const explained = `${lines} Grey: orders that no model had a part in, in the terms of the method. Areas are the protocol's, whatever the curves are drawn over.`;
   el.append(
     element("div", { class: "wam-head" }, title, rule, others, element("div", { class: "wam-fine", role: "status" }, traits.get("_note") ?? "")),
     element("div", { class: "wam-row wam-along-steps" }, along, run),
