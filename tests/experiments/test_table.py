@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -57,3 +60,33 @@ def test_the_figure_has_a_panel_per_part_with_its_differences(
     (expected,) = [row for row in reports["digits", "wam"].rows() if row["method"] == "Saliency"]
     (point,) = [line.get_xdata() for line in panels["digits: wam"].lines if line.get_marker() == "o"]
     assert np.asarray(point) == pytest.approx([expected["faithfulness_difference"]])
+
+
+def test_the_readme_says_what_the_whole_table_says_of_two_things_and_is_bold_where_it_says() -> None:
+    whole = (Path(__file__).parent / "faithfulness.md").read_text("utf-8")
+    found: dict[tuple[str, str], list[float]] = {}
+    for part in whole.split("### ")[1:]:
+        kind, _, rest = part.partition("\n\n")
+        if rest.startswith("contrast:"):
+            rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in rest.splitlines() if line[:1] == "|"]
+            found |= {(kind, row[0]): numbers(row[4]) for row in rows if len(row) == 6}
+    lines = (Path(__file__).parents[2] / "README.md").read_text("utf-8").splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("| which of two? |"))
+    kinds = [re.sub(r".* of ", "", cell.strip()) for cell in lines[start].split("|")[2:-1]]
+    compared = 0
+    for line in lines[start + 2 : start + 8]:
+        name, *cells = [cell.strip() for cell in line.split("|")[1:-1]]
+        method = re.sub(r" in pixels| \(.*", "", name.replace("WAM, ", "WAM "))
+        for kind, cell in zip(kinds, cells, strict=True):
+            (row,) = [row for (of, each), row in found.items() if of == kind and each in {method, f"{method}, mel"}]
+            assert numbers(cell.strip("*")) == pytest.approx(row, abs=0.00501), (kind, name)
+            pixels = [found[kind, each] for each in ("Saliency", "SmoothGrad", "Integrated Gradients")]
+            above = len(row) == 3 and row[1] > max(max(each) for each in pixels)
+            assert cell.startswith("**") == above, (kind, name)
+            compared += 1
+    assert compared == 30
+
+
+def numbers(cell: str) -> list[float]:
+    """Return the mean and, if they are there, the ends of the interval."""
+    return [float(each) for each in re.findall(r"[+-]?\d+\.\d+", cell)]
