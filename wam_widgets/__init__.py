@@ -6,9 +6,17 @@ Each loads when it is first used, so that importing the package stays fast and n
 """
 
 import difflib
+import sys
 from typing import Any
 
-import lazy_loader
+try:
+    import lazy_loader
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        f"wam_widgets needs what it depends on, and {sys.executable} has no {error.name}. Use the Python that it was "
+        f"installed for (after `make demo`, `source .venv/bin/activate`), or install it: `pip install .` in a clone.",
+        name=error.name,
+    ) from None
 
 __version__ = "0.1.0"
 

@@ -86,6 +86,25 @@ def test_every_page_is_quiet_fits_a_telephone_and_everyone_can_read_it(site: Sit
                 assert serious(page) == [], (path.name, theme)
 
 
+def test_the_reference_can_be_searched(site: Site, visit: Visitor) -> None:
+    with visit(site.folder / "api/index.html") as page:
+        box = page.get_by_role("textbox", name="Search").or_(page.get_by_role("searchbox")).first
+        box.fill("wavelet")
+        box.press("Enter")
+        expect(page.locator("#search-results a").first).to_be_visible()
+
+
+def test_names_in_the_tables_of_the_reference_are_whole(site: Site, visit: Visitor) -> None:
+    names = 0
+    for path in [page for page in site.pages if page.parent.name == "api"]:
+        with visit(path, viewport={"width": 480, "height": 900}) as page:
+            words = "all => all.filter(each => !/\\s/.test(each.textContent)).map(each => each.getClientRects().length)"
+            found = page.locator("td:first-child a").evaluate_all(words)
+            assert set(found) <= {1}, path.name
+            names += len(found)
+    assert names > 50
+
+
 def test_what_is_wrong_would_be_found_in_either_theme(visit: Visitor, tmp_path: Path) -> None:
     style = "body { color-scheme: light dark; color: light-dark(#000, #333); background: light-dark(#fff, #222); }"
     (tmp_path / "page.html").write_text(

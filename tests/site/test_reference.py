@@ -22,6 +22,13 @@ def test_the_list_holds_what_each_module_offers_once() -> None:
     assert NAMES["wam_widgets.evaluate"] is wam.evaluation.evaluate
 
 
+@pytest.mark.parametrize("name", [name for name, value in NAMES.items() if not callable(value)])
+def test_a_value_has_what_is_said_of_it_and_an_example(site: Site, name: str) -> None:
+    page = (site.folder / f"api/names/{name}.html").read_text("utf-8")
+    assert "&gt;&gt;&gt; " in page
+    assert "<p>" in page.partition('class="sig sig-object')[2]
+
+
 @pytest.mark.parametrize("name", [name for name, value in NAMES.items() if callable(value)])
 def test_every_public_name_has_an_example_that_runs(name: str) -> None:
     examples = doctest.DocTestParser().get_examples(inspect.getdoc(NAMES[name]) or "")

@@ -11,11 +11,10 @@ from typing import Literal
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from wam_widgets.attribution import Contrast, Score
 from wam_widgets.attribution.passes import Model
-from wam_widgets.attribution.progress import Progress
+from wam_widgets.attribution.progress import Bar, Progress
 from wam_widgets.checks import require_count, whole_number
 
 Target = int | Contrast | Score | Literal["label"] | None
@@ -29,12 +28,14 @@ _INTERRUPTED = ("Stopped early", "Interrupted after")
 
 
 class ItemMeter:
-    """Counts items, and shows or reports them."""
+    """Counts items, or whatever else is done one by one, and shows or reports them."""
 
-    def __init__(self, progress: Progress | Literal[False] | None, done: int, total: int | None) -> None:
+    def __init__(
+        self, progress: Progress | Literal[False] | None, done: int, total: int | None, *, unit: str = "item"
+    ) -> None:
         self._report = progress if callable(progress) else None
         self._done, self._total = done, total
-        self._bar = tqdm(total=total, initial=done, unit="item", delay=1, leave=False, disable=progress is not None)
+        self._bar = Bar(total, unit, done=done, hidden=progress is not None)
 
     def advance(self) -> None:
         """Note that an item is done.

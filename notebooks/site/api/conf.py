@@ -1,11 +1,13 @@
 """How Sphinx makes the reference: see `notebooks/site/reference.py`."""
 
 import inspect
+import sys
 from pathlib import Path
 from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.pycode import ModuleAnalyzer
 from sphinx.util.inspect import stringify_signature
 
 import wam_widgets
@@ -27,6 +29,7 @@ html_copy_source = False
 html_static_path = ["static"]
 html_css_files = ["wrapped.css"]
 html_show_sphinx = False
+html_show_search_summary = False  # each would be fetched, which a page from a disk can't do
 html_math_renderer = "source"  # MathJax would be fetched, and a page fetches nothing
 pygments_style, pygments_dark_style = "a11y-high-contrast-light", "a11y-high-contrast-dark"
 html_theme_options = {"announcement": '<a href="../index.html">Lessons</a>'}
@@ -43,6 +46,15 @@ def setup(app: Sphinx) -> None:
         return stringify_signature(found.replace(parameters=own), show_annotation=False), ""
 
     app.connect("autodoc-process-signature", signature)
+
+    def described(_: Sphinx, what: str, name: str, value: Any, __: object, lines: list[str]) -> None:
+        """Find what is said of a value below it, where it is made and not where it is offered."""
+        offered, _dot, attribute = name.rpartition(".")
+        for module in [each for each in sys.modules if what == "data" and each.startswith(f"{offered}.")]:
+            if getattr(sys.modules[module], attribute, None) is value:
+                lines[:] = ModuleAnalyzer.for_module(module).find_attr_docs().get(("", attribute), lines)
+
+    app.connect("autodoc-process-docstring", described, priority=100)  # before numpydoc
 
     def inline(page: Any, node: nodes.math) -> None:
         page.body.append(f"<code>{page.encode(node.astext())}</code>")
