@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import wam_widgets as wam
-from wam_widgets.export import page
+from wam_widgets.export import page, place
 
 from .widgets.cases import explanation
 
@@ -73,6 +73,30 @@ def test_an_iframe_holds_the_page_and_has_a_short_text() -> None:
     assert re.fullmatch(r"Iframe\(\d\.\d MB, live without a kernel\)", repr(frame))
 
 
+def test_an_iframe_is_high_enough_for_what_a_view_shows() -> None:
+    height = re.search(r'height: (\d+)px;"></iframe>$', wam.to_iframe(explanation())._repr_html_())
+    assert height is not None
+    assert int(height[1]) > 1022  # what Chromium needs for a volume, 984 pixels wide
+
+
+@pytest.mark.parametrize("height", [-5, 0, "tall", "5px; color: red", 700.5, True, None])
+def test_an_iframe_takes_a_height_in_whole_pixels_alone(height: object, as_a_user: None) -> None:
+    with pytest.raises(ValueError, match=r"must be a whole number of at least 1; got .*Pass e\.g\. `height=1100`"):
+        wam.to_iframe(explanation(), height=height)  # type: ignore[arg-type]
+
+
+def test_a_picture_says_that_it_does_not_follow_the_settings_of_its_view() -> None:
+    class Pictured(wam.ScaleSliders):
+        def picture(self) -> bytes:
+            return b"PNG"
+
+    sentence = "The picture shows the whole map, whatever the view is set to."
+    mixed = place(wam.ImageExplorer(explanation(), weights=[0, 1, 0]))
+    assert f"draw on a canvas. {sentence}</figcaption>" in mixed
+    assert sentence not in place(wam.ScaleSliders(["a"]))  # which has no picture
+    assert sentence not in place(Pictured(["a"]))  # whose picture is its own
+
+
 def test_a_page_that_cannot_be_made_leaves_an_earlier_file_alone(tmp_path: Path) -> None:
     path = wam.export_html(explanation(), tmp_path / "page.html")
     before = path.read_bytes()
@@ -87,6 +111,22 @@ def test_the_same_page_is_written_every_time(tmp_path: Path) -> None:
     given = explanation()
     pages = [wam.export_html(given, tmp_path / name).read_bytes() for name in ("a.html", "b.html")]
     assert pages[0] == pages[1]
+
+
+def test_a_page_needs_the_name_of_a_file_in_a_folder_that_exists(tmp_path: Path, as_a_user: None) -> None:
+    nowhere = tmp_path / "new" / "page.html"
+    with pytest.raises(TypeError, match=r"`path` must name a file; got 5\. Pass e\.g\. `path='page\.html'`"):
+        wam.export_html(explanation(), 5)  # type: ignore[arg-type]
+    with pytest.raises(IsADirectoryError, match=r"must name a file; got the folder '.*'\. Add a file name to it"):
+        wam.export_html(explanation(), tmp_path)
+    with pytest.raises(
+        FileNotFoundError, match=r"folder of the file must exist; got '.*page\.html'\. Make it with"
+    ) as e:
+        wam.export_html(explanation(), str(nowhere))
+    assert f"`Path({str(nowhere.parent)!r}).mkdir()`" in str(e.value)
+    with pytest.raises(FileNotFoundError):  # said before any work
+        wam.export_html([1], nowhere)  # type: ignore[arg-type]
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_cannot_be_exported_is_refused_before_anything_is_written(tmp_path: Path, as_a_user: None) -> None:

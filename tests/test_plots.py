@@ -2,6 +2,7 @@ import dataclasses
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import matplotlib as mpl
@@ -259,10 +260,24 @@ def test_a_volume_is_cut_in_the_middle_and_says_where() -> None:
     heat = explanation.heatmap()[0]
     for axes, expected in [(first, heat[4]), (second, heat[:, 6]), (third, heat[:, :, 5])]:
         np.testing.assert_allclose(shown(axes), expected)
-    assert "central slice, z = 8 mm" in first.get_title()
+    assert (first.get_title(), second.get_title(), third.get_title()) == ("z = 8 mm", "y = 3 mm", "x = 2.5 mm")
+    assert "heat map: all scales, central slices" in words(plots.heatmap(explanation))
     assert (second.get_xlabel(), second.get_ylabel()) == ("x (mm)", "z (mm)")
     assert image(second).get_extent() == pytest.approx((-0.25, 4.75, 17, -1))
     assert "central slice, z = 8 mm" in words(plots.scale_maps(explanation))
+
+
+@pytest.mark.parametrize("shape", [(32, 32, 32), (8, 10, 30), (30, 8, 8), (6, 8, 40)])
+def test_the_titles_of_a_volume_touch_neither_each_other_nor_the_colour_bar(shape: tuple[int, ...]) -> None:
+    grid = wam.Grid(("up", "depth", "width"), (1.0, 1.0, 1.0), ("voxel", "voxel", "voxel"))
+    figure = plots.heatmap(explain(shape, grid=grid, method="saliency", level=1))
+    canvas.png(figure, dpi=100)  # lays it out
+    titles = [axes.title.get_window_extent() for axes in panels(figure)]
+    (bar,) = (axes.get_tightbbox() for axes in bars(figure))
+    assert bar is not None
+    for left, right in pairwise([*titles, bar]):
+        assert not left.overlaps(right)
+    assert titles[0].x0 >= 0
 
 
 def test_axes_of_different_units_are_not_drawn_to_scale() -> None:

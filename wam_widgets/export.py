@@ -6,6 +6,7 @@ import base64
 import hashlib
 import html
 import json
+import os
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from typing import Any
 import anywidget
 
 from wam_widgets.attribution import Explanation
+from wam_widgets.checks import require_count
 from wam_widgets.widgets.base import Widget, joined
 from wam_widgets.widgets.explorers import show
 from wam_widgets.widgets.explorers.explorer import Explorer
@@ -59,7 +61,9 @@ def export_html(
     Raises
     ------
     TypeError, ValueError
-        For what can't be shown, or a wavelet that doesn't exist or doesn't fit.
+        For what can't be shown, a wavelet that doesn't exist or doesn't fit, or a path that is none.
+    IsADirectoryError, FileNotFoundError
+        If the path is a folder, or in a folder that doesn't exist.
     OSError
         If the file can't be written.
 
@@ -77,7 +81,7 @@ def export_html(
     >>> export_html(explanation, Path(tempfile.mkdtemp()) / "three.html", wavelets=["db2"]).name
     'three.html'
     """
-    path = Path(path)
+    path = _require_place(path)
     path.write_bytes(_page_of(shown, wavelets, title).encode("utf-8", "replace"))  # made before the file is opened
     return path
 
@@ -98,7 +102,7 @@ class Iframe:
         return f"Iframe({len(self._page) / 1e6:.1f} MB, live without a kernel)"
 
 
-def to_iframe(shown: Widget | Explanation, *, wavelets: Sequence[str | None] = (), height: int = 900) -> Iframe:
+def to_iframe(shown: Widget | Explanation, *, wavelets: Sequence[str | None] = (), height: int = 1100) -> Iframe:
     """Return a cell output that stays live without a kernel: the page of `export_html` inside the notebook.
 
     Parameters
@@ -116,7 +120,7 @@ def to_iframe(shown: Widget | Explanation, *, wavelets: Sequence[str | None] = (
     Raises
     ------
     TypeError, ValueError
-        As `export_html`.
+        As `export_html`; also for a height that is no whole number of pixels.
 
     Examples
     --------
@@ -127,6 +131,7 @@ def to_iframe(shown: Widget | Explanation, *, wavelets: Sequence[str | None] = (
     >>> to_iframe(wam.explain(model, three, level=2, progress=False), height=700)
     Iframe(... MB, live without a kernel)
     """
+    height = require_count("height", height, 1100)
     return Iframe(_page_of(shown, wavelets, None), height)
 
 
@@ -176,6 +181,20 @@ def page(parts: Sequence[Widget | str], *, title: str, style: str = "", wavelets
 """
 
 
+def _require_place(path: object) -> Path:
+    """Return a path as one if a file can stand there."""
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"`path` must name a file; got {path!r}. Pass e.g. `path='page.html'`.")
+    file = Path(path)
+    if file.is_dir():
+        raise IsADirectoryError(f"`path` must name a file; got the folder {str(path)!r}. Add a file name to it.")
+    if not file.parent.is_dir():
+        raise FileNotFoundError(
+            f"The folder of the file must exist; got {str(path)!r}. Make it with `Path({str(file.parent)!r}).mkdir()`."
+        )
+    return file
+
+
 def _page_of(shown: object, wavelets: Sequence[str | None], title: str | None) -> str:
     """Return the page of one view."""
     view: object = show(shown) if isinstance(shown, Explanation) else shown
@@ -213,6 +232,8 @@ def place(widget: anywidget.AnyWidget, wavelets: Sequence[str | None] = ()) -> s
     if picture is not None:
         source = f"data:image/png;base64,{base64.b64encode(picture).decode()}"
         image = f'<img src="{source}" alt="{html.escape(repr(widget), quote=True)}">'
+        if isinstance(widget, Explorer):
+            sentence += " The picture shows the whole map, whatever the view is set to."
     figure = f"<figure>{image}<figcaption>{sentence}</figcaption></figure>"
     return f'<div data-wam="{_trio(widget).__name__}">{figure}<script type="application/json">{held}</script></div>'
 

@@ -43,5 +43,5 @@ def number(answer: object) -> float | None:
 def named(answer: object) -> str:
     """Name an answer in a few words, on one line."""
     if isinstance(answer, torch.Tensor | np.ndarray) and answer.ndim:
-        return f"a {type(answer).__name__} of shape {tuple(answer.shape)}"
+        return f"a {type(answer).__name__} of shape {tuple(answer.shape)} and type {answer.dtype}"
     return " ".join(reprlib.repr(answer).split())

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 
 import wam_widgets as wam
 
-from .answers import number, said
+from .answers import named, number, said
 
 
 @said
@@ -16,9 +14,12 @@ def mixed(explanation: wam.Explanation, photo: object) -> str:
     """Check for the photo without its two finest scales."""
     if not isinstance(photo, torch.Tensor) or photo.shape != explanation.signal.shape:
         return f"Not yet: expected a photo, a tensor of shape {tuple(explanation.signal.shape)}. Use `rebuild`."
+    if not photo.is_floating_point():
+        return f"Not yet: a photo holds floats, from 0 to 1; got {named(photo)}. Use what `rebuild` returns."
     scales = explanation.scales
     for kept in range(1, len(scales) + 1):
-        if torch.allclose(photo, explanation.rebuild(scales=scales[:kept]), atol=1e-4):
+        expected = explanation.rebuild(scales=scales[:kept])
+        if torch.allclose(photo.to(expected.dtype), expected, atol=1e-3):  # half precision is right too
             if kept == len(scales) - 2:
                 return "Right: the photo without the two finest scales. Now `say` it."
             return f"Not yet: the finest scale that is left is {scales[kept - 1]}; the last should be {scales[-3]}."
@@ -26,15 +27,15 @@ def mixed(explanation: wam.Explanation, photo: object) -> str:
 
 
 @said
-def counted(explanation: object, count: object) -> str:
+def counted(explanation: wam.Explanation, sure: object, count: object) -> str:
     """Check for the coefficients of detail 1 that 100 copies tell from zero."""
-    if not isinstance(explanation, wam.Explanation):
+    if not isinstance(sure, wam.Explanation):
         return "Not yet: the first answer should be what `wam.explain` returns."
-    if not explanation.has_errors or int(explanation.passes[0]) != 100:
-        return f"Not yet: expected 100 copies of noise; got {int(explanation.passes[0])} passes. Set `samples=100`."
+    if wrong := _other_photo(explanation, sure) or _other_passes(explanation, sure):
+        return wrong
     found = {
         scale: sum(int(band.sum()) for band in bands.values())
-        for scale, bands in explanation.significant(rate=0.05).by_scale()
+        for scale, bands in sure.significant(rate=0.05).by_scale()
     }
     given = number(count)
     if given is None:
@@ -49,17 +50,39 @@ def counted(explanation: object, count: object) -> str:
 
 
 @said
-def asked(model: Callable[[torch.Tensor], torch.Tensor], explanation: object) -> str:
+def asked(explanation: wam.Explanation, not_lynx: object) -> str:
     """Check for the contrast of Egyptian Mau and lynx."""
-    if not isinstance(explanation, wam.Explanation):
+    if not isinstance(not_lynx, wam.Explanation):
         return "Not yet: the answer should be what `wam.explain` returns."
-    mau, lynx = 285, 287
-    output = model(explanation.signal)[0]
-    score, expected = float(explanation.score[0]), float(output[mau] - output[lynx])
+    if wrong := _other_photo(explanation, not_lynx):
+        return wrong
+    mau, lynx = explanation.output[0, [285, 287]].tolist()  # type: ignore[index]  # None only if a callable reads it
+    score, expected = float(not_lynx.score[0]), mau - lynx
     if abs(score - expected) < 1e-3:
         return "Right: Egyptian Mau rather than lynx. Look at it: is it the same place as before?"
     if abs(score + expected) < 1e-3:
         return "Nearly: that is why a lynx rather than an Egyptian Mau. Swap the two."
-    if explanation.target is not None:
-        return f"Not yet: that explains {explanation.names()[0]!r} alone. Pass `wam.Contrast(…, …)` after the photo."
+    if not_lynx.target is not None:
+        return f"Not yet: that explains {not_lynx.names()[0]!r} alone. Pass `wam.Contrast(…, …)` after the photo."
     return "Not yet: those are two other classes. `model.labels.index('lynx')` finds the number of a name."
+
+
+def _other_photo(explanation: wam.Explanation, answer: wam.Explanation) -> str:
+    """Say so if an answer doesn't explain the same photo."""
+    expected, photo = explanation.signal, answer.signal
+    if photo.shape == expected.shape and torch.allclose(photo.to(expected.dtype), expected, atol=1e-3):
+        return ""
+    return "Not yet: that explains another photo, or several. Pass `cat`, as above."
+
+
+def _other_passes(explanation: wam.Explanation, answer: wam.Explanation) -> str:
+    """Say what is wrong with an answer that isn't of 100 copies of noise, seen as the first explanation is."""
+    if answer.method != "smoothgrad":
+        return f"Not yet: expected 100 copies of noise; got the method {answer.method!r}. Pass no `method`."
+    copies = int(answer.passes[0])
+    if copies != 100:
+        return f"Not yet: expected 100 copies of noise; got {copies} passes. Set `samples=100`."
+    expected, seen = (f"wavelet {each.wavelet!r} and level {each.level}" for each in (explanation, answer))
+    if seen == expected:
+        return ""
+    return f"Not yet: expected {expected}; got {seen}. Pass `level={explanation.level}`, and no `wavelet`."

@@ -221,13 +221,14 @@ say(rest)  # a cat without stripes: they were in the scales that are missing
 # %% tags=["exercise"]
 sure = ...
 count = ...
-checks.counted(sure, count)
+checks.counted(explanation, sure, count)
 
 # %% tags=["solution", "nbval-check-output", "keep_output"] jupyter={"outputs_hidden": true, "source_hidden": true}
 # Solution
 hundred = wam.explain(model, cat, level=5, samples=100, progress=False)
 fine = hundred.significant(rate=0.05).total_by_scale()[0, -1]
-checks.counted(hundred, fine)
+checks.counted(explanation, hundred, fine)
+print(int(fine))
 
 # %% [markdown]
 # **Exercise 3: ask.** Explain why Egyptian Mau rather than lynx. In `wam.explain`, `wam.Contrast(first, second)`
@@ -235,13 +236,13 @@ checks.counted(hundred, fine)
 
 # %% tags=["exercise"]
 not_lynx = ...
-checks.asked(model, not_lynx)
+checks.asked(explanation, not_lynx)
 
 # %% tags=["solution", "nbval-check-output", "keep_output"] jupyter={"outputs_hidden": true, "source_hidden": true}
 # Solution
 mau, lynx = model.labels.index("Egyptian Mau"), model.labels.index("lynx")
 contrast = wam.explain(model, cat, wam.Contrast(mau, lynx), level=5, samples=25, progress=False)
-checks.asked(model, contrast)
+checks.asked(explanation, contrast)
 
 # %% [markdown]
 # ## Recall

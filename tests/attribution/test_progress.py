@@ -45,7 +45,7 @@ def test_a_bar_leaves_nothing_in_a_terminal(
 def test_no_bar_is_drawn_for_who_is_told_or_wants_none(capsys: pytest.CaptureFixture[str]) -> None:
     told: list[tuple[int, int]] = []
     for progress in (False, lambda done, planned: told.append((done, planned))):
-        with Meter(progress) as meter:  # type: ignore[arg-type]
+        with Meter(progress) as meter:
             meter.expect(2)
             meter.advance(2)
     assert told == [(2, 2)]

@@ -7,6 +7,7 @@ import re
 import warnings
 from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -25,7 +26,8 @@ from torch.testing import assert_close
 import wam_widgets as wam
 from tests.attribution.networks import SmallNet, linear, signal_of
 from tests.attribution.test_untouched import Fragile, assert_untouched, state_of
-from wam_widgets.evaluation import Curve, frames
+from wam_widgets.attribution.passes import SubBatch
+from wam_widgets.evaluation import Curve, FaithfulnessReport, frames, mu_fidelity, part_fidelity
 
 Array = NDArray[np.float64]
 Kind = Literal["insertion", "deletion"]
@@ -467,6 +469,19 @@ def test_a_superpixel_goes_with_all_its_samples(shared: bool) -> None:
         assert_allclose(curve.energy[item], 1 - left / left[0], atol=1e-9)
 
 
+def test_superpixels_of_any_numbers_can_be_renumbered_as_the_error_says() -> None:
+    signal, network = signal_of(6, 8), SmallNet(2)
+    strips = torch.arange(48).reshape(6, 8) % 8 // 2
+    options: Any = {"target": 1, "unit": "superpixel", "steps": 4}
+    with pytest.raises(ValueError, match=r"without gaps.*has 4 of 20000001. Renumber each item's with `torch.unique"):
+        wam.insertion(refuse, signal, signal.mean(1), segments=strips * 20_000_000 // 3, **options)
+    renumbered = torch.unique(strips * 10 + 1, return_inverse=True)[1]
+    found = wam.insertion(network, signal, signal.mean(1), segments=renumbered, **options)
+    expected = wam.insertion(network, signal, signal.mean(1), segments=strips, **options)
+    assert_array_equal(found.scores, expected.scores)
+    assert_array_equal(found.energy, expected.energy)
+
+
 def test_an_explanation_in_a_wavelet_can_be_taken_apart_by_superpixels() -> None:
     signal, network = signal_of(8, 8), SmallNet(2)
     explanation = wam.explain(network, signal, 1, method="saliency", level=2)
@@ -592,6 +607,64 @@ def test_probabilities_are_made_as_the_model_needs(probability: Any, maker: Call
     assert_allclose(wam.insertion(network, signal, heat, target=2, steps=3, probability=probability).scores, maker(raw))
 
 
+def test_what_makes_probabilities_stands_in_the_name_where_they_are_measured() -> None:
+    network, signal, heat = SmallNet(2), signal_of(8, 8), torch.rand(2, 8, 8)
+
+    def named(**options: Any) -> str:
+        return wam.insertion(network, signal, heat, target=0, steps=3, **options).protocol.name
+
+    assert named() == named(probability="softmax") == "wam, steps=3"
+    assert named(probability="sigmoid", order="signed") == "wam, steps=3, order=signed, probability=sigmoid"
+    assert named(probability="none", quantity="logit") == "wam, steps=3, quantity=logit"
+    again = wam.insertion(network, signal, heat, target=0, probability="sigmoid").protocol
+    assert named(protocol=again, probability="sigmoid") == named(protocol=again, probability="none").replace(
+        "none", "sigmoid"
+    )
+    assert named(protocol=again) == "wam, steps=3"
+    reports = [
+        wam.evaluate(network, signal, {"map": heat}, target=0, steps=3, probability=each)
+        for each in ("softmax", "sigmoid")
+    ]
+    with pytest.raises(ValueError, match="`reports` must be of the same methods, in the same terms, and of one pro"):
+        FaithfulnessReport.joined(reports)
+
+
+def test_one_column_needs_another_probability_than_softmax() -> None:
+    runs: list[int] = []
+
+    def model(batch: Tensor) -> Any:
+        runs.append(len(batch))
+        return TENTHS(batch)
+
+    with pytest.raises(ValueError, match=r"softmax of one column is always 1; .* has one. Pass `probability='sigmoid'"):
+        wam.insertion(model, FOUR, FOUR[:, 0], target=0, steps=4, batch_size=1)
+    assert runs == [1]
+    found = wam.insertion(model, FOUR, FOUR[:, 0], target=0, steps=4, probability="sigmoid").scores
+    assert_allclose(found, scipy.special.expit([[0, 0.4, 0.7, 0.9, 1.0]]))
+
+
+def test_the_published_area_is_of_no_scores_below_zero() -> None:
+    def model(batch: Tensor) -> Tensor:
+        return batch.sum((1, 2))[:, None] - 5
+
+    words = r"no score may be below 0; that of item 0 at step 0 of insertion is -5. Measure a probability, or pass a p"
+    options: Any = {"protocol": "wam-paper", "steps": 4}
+    for asked in ({"target": 0, "probability": "none"}, {"target": lambda output: output[:, 0]}):
+        with pytest.raises(ValueError, match=words):
+            wam.evaluate(model, FOUR, {"map": FOUR[:, 0]}, **asked, **options)
+    found = wam.insertion(model, FOUR, FOUR[:, 0], target=lambda output: output[:, 0] + 5, **options)
+    assert (found.scores >= 0).all()
+
+
+@pytest.mark.parametrize("factor", [1e-50, 1e50])
+def test_a_map_is_ranked_in_its_own_precision(factor: float) -> None:
+    network, signal = SmallNet(2), signal_of(8, 8)
+    heat = torch.rand(2, 8, 8, dtype=torch.float64)
+    single = lambda batch: network(batch.double())  # noqa: E731
+    curves = [wam.insertion(single, signal.float(), each, target=0, steps=5) for each in (factor * heat, heat)]
+    assert_array_equal(curves[0].scores, curves[1].scores)
+
+
 def test_of_a_callable_its_own_value_is_measured() -> None:
     network, signal, heat = SmallNet(2), signal_of(8, 8), torch.rand(2, 8, 8)
     columns = [
@@ -617,14 +690,28 @@ def test_a_contrast_takes_its_columns_from_the_target_or_from_the_explanation() 
     assert_allclose(mixed[1], 1 - curves[0][1])  # the other way round
 
 
+@pytest.mark.parametrize("other", [2, wam.Contrast(1, 0), wam.Contrast(0, 2)])
+def test_explanations_of_a_contrast_and_of_something_else_do_not_say_what_to_measure(other: Any) -> None:
+    network, signal = SmallNet(2), signal_of(8, 8)
+    given = {str(each): wam.explain(network, signal, each, method="saliency") for each in (wam.Contrast(0, 1), other)}
+    words = r"must be of one contrast; theirs differ, or are of a class. Pass what is .*`target=Contrast\(1, 0\)`"
+    with pytest.raises(ValueError, match=words):
+        wam.evaluate(refuse, signal, given, protocol="contrast")
+    told = wam.evaluate(network, signal, given, protocol="contrast", target=wam.Contrast(0, 1), steps=2)
+    alone = {name: given[name] for name in list(given)[:1]}
+    own = wam.evaluate(network, signal, alone, protocol="contrast", steps=2)
+    assert_array_equal(told.values(told.methods[0]), own.values(own.methods[0]))
+
+
 def test_an_override_stands_in_the_curve_s_name_and_none_is_no_override() -> None:
-    curve = wam.insertion(TENTHS, FOUR, FOUR[:, 0], steps=None, baseline=0, domain="pixel", order="signed")
+    twice = lambda batch: TENTHS(batch).expand(-1, 2)  # noqa: E731
+    curve = wam.insertion(twice, FOUR, FOUR[:, 0], steps=None, baseline=0, domain="pixel", order="signed")
     assert curve.protocol.name == "wam, domain=pixel, order=signed"
-    turned = wam.insertion(TENTHS, FOUR, FOUR[:, 0], order="signed", baseline=0.0, domain="pixel")
+    turned = wam.insertion(twice, FOUR, FOUR[:, 0], order="signed", baseline=0.0, domain="pixel")
     assert turned.protocol.name == curve.protocol.name
-    rise = wam.insertion(TENTHS, FOUR, FOUR[:, 0], protocol=curve.protocol, baseline=torch.ones(4))
+    rise = wam.insertion(twice, FOUR, FOUR[:, 0], protocol=curve.protocol, baseline=torch.ones(4))
     assert re.fullmatch(r"wam, domain=pixel, order=signed, baseline=given [0-9a-f]{8}", rise.protocol.name)
-    assert repr(curve).startswith("Curve(insertion of 1 item(s), mean area 1; wam, domain=pixel, order=signed: ")
+    assert repr(curve).startswith("Curve(insertion of 1 item(s), mean area 0.5; wam, domain=pixel, order=signed: ")
 
 
 @pytest.mark.usefixtures("as_a_user")
@@ -635,6 +722,10 @@ def test_arrays_will_do_for_maps_and_baselines() -> None:
         wam.insertion(TENTHS, FOUR, heat, baseline=np.ones(4), **one).scores,
         wam.insertion(TENTHS, FOUR, FOUR[:, 0], baseline=1.0, **one).scores,
     )
+    number: Any = np.float32(0.5)
+    half = wam.insertion(TENTHS, FOUR, FOUR[:, 0], baseline=number, **one)
+    assert_allclose(half.scores, [[0.2, 0.55, 0.8, 0.95, 1.0]])  # 4, 3, 2, 1 of which some are 0.5
+    assert half.protocol.name == "wam, steps=4, quantity=logit, baseline=0.5"
 
 
 # ------------------------------------------------------------------------------------------------------- left untouched
@@ -676,6 +767,28 @@ def test_a_model_that_changes_its_input_changes_nothing_of_ours() -> None:
     assert torch.equal(signal, kept)
 
 
+def test_a_model_that_has_changed_its_input_when_memory_runs_out_is_given_it_anew() -> None:
+    network, signal = SmallNet(2), signal_of(8, 8)
+    heat = {"it": signal.sum(1)}
+
+    def careless(batch: Tensor) -> Tensor:
+        batch.mul_(0.5)
+        if len(batch) > 3:
+            raise torch.OutOfMemoryError("too many")
+        return network(batch)  # type: ignore[no-any-return]
+
+    def measures(model: Any) -> Array:
+        curves = wam.evaluate(model, signal, heat, target=0, steps=9).scores
+        fidelity = mu_fidelity(model, signal, heat, target=0, subsets=9)["it"]
+        drop = part_fidelity(model, signal, {str(n): signal / n for n in range(1, 9)}, target=0)["8"].drop
+        return np.concatenate([*(each.ravel() for each in curves.values()), fidelity, drop])
+
+    expected = measures(lambda batch: network(0.5 * batch))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("wam_widgets.evaluation.tracing.sub_batch_for", lambda *_, **__: SubBatch(size=8))
+        assert_allclose(measures(careless), expected, atol=1e-12)
+
+
 def test_progress_counts_to_what_was_planned() -> None:
     told: list[tuple[int, int]] = []
     seen: list[int] = []
@@ -709,11 +822,34 @@ def test_memory_that_runs_out_halves_the_sub_batch() -> None:
         wam.insertion(model, signal, heat, target=0, batch_size=4)
 
 
+def test_memory_may_run_out_while_the_class_is_predicted() -> None:
+    network, signal, heat = SmallNet(2), signal_of(8, 8, items=5), torch.rand(5, 8, 8)
+    seen: list[int] = []
+
+    def model(batch: Tensor) -> Tensor:
+        seen.append(len(batch))
+        if len(batch) > 1:
+            raise torch.OutOfMemoryError("too many")
+        return network(batch)  # type: ignore[no-any-return]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("wam_widgets.evaluation.tracing.sub_batch_for", lambda *_, **__: SubBatch(size=4))
+        found = wam.insertion(model, signal, heat, steps=3).scores
+    assert seen[:8] == [4, 2, 1, 1, 1, 1, 1, 1]
+    named = wam.insertion(network, signal, heat, target=network(signal).argmax(1), steps=3).scores
+    assert_allclose(found, named, atol=1e-12)
+    with pytest.raises(MemoryError, match=r"5 pass\(es\) at once must fit into memory.*Pass `batch_size=2` or 'auto'"):
+        wam.insertion(model, signal, heat, steps=3, batch_size=8)
+
+
 # --------------------------------------------------------------------------------------------------------------- errors
 
 NET = SmallNet(2)
 SIGNAL = signal_of(8, 8)
 HEAT = torch.rand(2, 8, 8, generator=torch.Generator().manual_seed(0))
+GAPS = r"`segments` must number 0 … n - 1 without gaps, n the same in every item; item "
+EACH = r".*where items differ in number, call `evaluate` for each and `FaithfulnessReport.joined`"
+QUARTERS = torch.arange(64).reshape(8, 8) // 16
 CONTRAST = r"A contrast needs two columns per item, whole numbers of shape \(2, 2\).*Pass e.g. `target=Contrast\(1, 0\)"
 NO_COEFFICIENTS = r"`importance` is a map of the signal's samples, which has no order of coefficients"
 
@@ -819,6 +955,13 @@ def broken_by_two(batch: Tensor) -> Tensor:
             ValueError,
             r"`unit='superpixel'` belongs to `domain='pixel'`",
         ),
+        (lambda: insert(segments=QUARTERS * 10, unit="superpixel"), ValueError, GAPS + "0 has 4 of 31" + EACH),
+        (lambda: insert(segments=QUARTERS + 1, unit="superpixel"), ValueError, GAPS + "0 has 4 of 5"),
+        (
+            lambda: insert(segments=torch.stack([torch.arange(64).reshape(8, 8) // 4, QUARTERS]), unit="superpixel"),
+            ValueError,
+            GAPS + "1 has 4 of 16" + EACH,
+        ),
         (lambda: frames(SIGNAL, HEAT, "insert"), ValueError, r"`kind` must be one of 'insertion', 'deletion'; got"),  # type: ignore[arg-type]
         (lambda: frames(SIGNAL, HEAT, "insertion", item=2), ValueError, r"`item` must be one of 0 to 1; got 2"),
         (lambda: frames(SIGNAL, HEAT, "insertion", item=-1), ValueError, r"`item` must be one of 0 to 1; got -1"),
@@ -865,3 +1008,15 @@ def test_frames_of_a_volume_have_its_axes() -> None:
     shown = frames(signal_of(5, 6, 7), torch.rand(2, 5, 6, 7), "deletion", steps=3, item=1)
     assert_close(shown[0], signal_of(5, 6, 7)[1], rtol=0, atol=0)
     assert not shown[-1].any()
+
+
+def test_stretching_shows_no_rounding_where_next_to_nothing_is_left() -> None:
+    """A shape on empty ground is gone before its last coefficients are taken out, which are zeros."""
+    three = wam.samples.digits()["three"].signal
+    contribution = wam.explain(wam.samples.digit_model(), three, method="saliency", level=2).contribution().attribution
+    once, exactly = (
+        frames(signal, contribution.map(partial(torch.Tensor.to, dtype=signal.dtype)), "deletion", protocol="wam-paper")
+        for signal in (three, three.double())
+    )
+    torch.testing.assert_close(once.double(), exactly, rtol=0, atol=1e-3)
+    assert once[:40].amax() > 0.5

@@ -346,11 +346,16 @@ def test_a_printed_report_says_rule_question_direction_intervals_and_p(
     assert lines[0].startswith("wam, steps=4: ")
     assert lines[1] == f"Question: {twelve.protocol.question}"
     assert "deletion (lower is better)" in lines[2]
-    assert [line.split("  ")[0] for line in lines[3:]] == list(twelve.methods)
+    assert lines[3].startswith(
+        "In brackets 95 % intervals over groups; at the end faithfulness minus that of the better"
+    )
+    assert [line.split("  ")[0] for line in lines[4:]] == list(twelve.methods)
     row = twelve.rows()[0]
-    assert f"{row['faithfulness']:+.3f} [{row['faithfulness_low']:+.3f}, {row['faithfulness_high']:+.3f}]" in lines[3]
-    assert lines[3].endswith(f"from {row['faithfulness_control']!r}, p = {row['faithfulness_p']:.3g}")
-    assert not any("p =" in line for line in lines[5:])
+    for name, end in (("faithfulness", ""), ("faithfulness_difference", " from 'magnitude, samples', p = ")):
+        low, high = row[f"{name}_low"], row[f"{name}_high"]
+        assert f"{row[name]:+.3f} [{low:+.3f}, {high:+.3f}]{end}" in lines[4]
+    assert lines[4].endswith(f"from {row['faithfulness_control']!r}, p = {row['faithfulness_p']:.3g}")
+    assert not any("p =" in line for line in lines[6:])
 
 
 def test_a_report_s_repr_says_what_it_is_of(twelve: FaithfulnessReport) -> None:
@@ -413,6 +418,14 @@ def test_reports_of_parts_join_to_that_of_the_whole(twelve: FaithfulnessReport) 
     assert joined.enough_groups
     assert joined.interval("a").mean == pytest.approx(twelve.interval("a").mean)
     assert FaithfulnessReport.joined([joined, *parts]).groups == tuple(range(24))
+
+
+def test_parts_in_other_terms_are_not_joined(three: FaithfulnessReport) -> None:
+    count = len(three.methods)
+    others = [dataclasses.replace(three, domains=("x",) * count), dataclasses.replace(three, controls=(None,) * count)]
+    for other in others:
+        with pytest.raises(ValueError, match="must be of the same methods, in the same terms, and of one protocol"):
+            FaithfulnessReport.joined([three, other])
 
 
 def test_a_group_may_have_items_in_several_parts(three: FaithfulnessReport) -> None:
@@ -534,6 +547,10 @@ def evaluate(explanations: Any = None, **options: Any) -> FaithfulnessReport:
         ),
         (lambda: report_of(2).better_control("a", "insert"), ValueError, r"`measure` must be one of"),  # type: ignore[arg-type]
         (lambda: FaithfulnessReport.joined([]), ValueError, r"`reports` must hold at least one report; got none"),
+        (lambda: FaithfulnessReport.joined([1]), TypeError, r"`reports` must be a list of reports; got int. Pass e.g."),  # type: ignore[list-item]
+        (lambda: FaithfulnessReport.joined(3), TypeError, r"`reports` .*; got int. .* of what `evaluate` returned"),  # type: ignore[arg-type]
+        (lambda: FaithfulnessReport.joined(report_of(2)), TypeError, r"`reports` must be .*; got FaithfulnessReport."),  # type: ignore[arg-type]
+        (lambda: FaithfulnessReport.joined([report_of(2), "3"]), TypeError, r"`reports` must be a list .*; got str"),  # type: ignore[list-item]
         (
             lambda: FaithfulnessReport.joined([report_of(2), report_of(2, steps=5)]),
             ValueError,

@@ -713,6 +713,11 @@ REMOVALS: list[tuple[dict[str, Any], type[Exception], str]] = [
         ValueError,
         r"at least two units.*of item 1, `explanations\['it'\]` has one superpixel only. Divide it further",
     ),
+    (
+        {"segments": torch.stack([ROWS, 2 * ROWS])},
+        ValueError,
+        r"must number 0 … n - 1 without gaps; item 1 has 8 of 15. Renumber each item's with `torch.unique\(….*`\.$",
+    ),
     ({"segments": torch.zeros(8, 9).long()}, ValueError, r"`segments` must be whole numbers from 0, of shape"),
     ({"segments": "felzenszwalb"}, TypeError, r"`segments` must be whole numbers from 0, .*; got str. Number the"),
     ({"baseline": "nose"}, ValueError, r"`baseline` must be None.*Did you mean 'noise'"),

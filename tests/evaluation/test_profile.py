@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from typing import Any
 
 import numpy as np
@@ -125,6 +126,28 @@ def test_what_cannot_be_drawn_beside_each_other_is_refused() -> None:
         scale_profiles({"a": 3})  # type: ignore[dict-item]
     with pytest.raises(ValueError, match="must be by one method, in the same scales"):
         scale_profiles({"a": found, "b": profile(looks_at("detail 1"), method=Explainer("saliency", level=1))})
+
+
+def test_what_the_method_warned_of_is_kept_by_item_and_told() -> None:
+    def bends_above_100(signal: Tensor) -> Tensor:
+        total = signal.flatten(1).sum(1, keepdim=True)
+        return total + torch.relu(total - 100).square()
+
+    data = signals(6)
+    data[2], data[3] = 10 * data[2], 0
+    midpoint = Explainer("integrated_gradients", level=2, options={"samples": 1, "rule": "midpoint"})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # none comes out
+        found = profile(bends_above_100, data, midpoint, target=0)
+    # Gradient halfway times signal, against the score: straight below 100, where nothing is missed.
+    total = float(data[2].sum())
+    score, half = total + (total - 100) ** 2, 1 + 2 * (total / 2 - 100)
+    assert list(found.warned) == [2, 3]
+    assert f"has a relative completeness gap of {abs(half * total - score) / score:.2g}:" in found.warned[2][0]
+    assert found.items == (0, 1, 2, 4, 5)
+    assert found.warned[3], "what failed may have warned, too"
+    assert f"\n  2 item(s) came with warnings; item 2: {found.warned[2][0]}\n" in str(found)
+    assert "warnings" not in str(profile(looks_at("detail 1")))
 
 
 def test_a_first_item_that_cannot_be_read_is_one_that_failed() -> None:

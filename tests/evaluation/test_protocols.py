@@ -73,6 +73,16 @@ def test_whole_numbers_are_baselines_too() -> None:
     assert (change(baseline=1).name, change(baseline=0).name) == ("wam, baseline=1", "wam")
 
 
+@pytest.mark.usefixtures("as_a_user")
+@pytest.mark.parametrize(
+    ("given", "plain"), [(np.float32(0.5), 0.5), (np.float64(0.5), 0.5), (np.int64(1), 1), (np.float32(0), None)]
+)
+def test_a_number_of_numpy_s_is_a_plain_one(given: Any, plain: float | None) -> None:
+    rule = change(baseline=given)
+    assert rule.name == ("wam" if plain is None else f"wam, baseline={plain}")
+    assert (rule.deletion_baseline, type(rule.deletion_baseline)) == (plain, type(plain))
+
+
 def test_baselines_that_are_given_are_told_apart_by_their_values() -> None:
     def named(baseline: Any) -> str:
         return change(baseline=baseline).name
@@ -249,6 +259,12 @@ def test_the_published_area_does_not_know_the_height_of_a_curve(scores: list[flo
             ValueError,
             r"`baseline` must be finite; got inf. Pass e.g. `baseline=0.0`",
         ),
+        (
+            lambda: PROTOCOLS["wam-paper"].with_overrides(quantity="logit"),
+            ValueError,
+            r"`area='published'` divides by .*; got `quantity='logit'`. Pass `quantity='probability'`, or.*'wam'",
+        ),
+        (lambda: change(area="published", quantity="logit"), ValueError, r"got `quantity='logit'`"),
         (lambda: change(insertion_baseline="nose"), ValueError, r"`baseline` must be None.*Did you mean 'noise'\?"),
         (lambda: change(deletion_baseline={}), TypeError, r"`baseline` must be None.*; got dict"),
         (

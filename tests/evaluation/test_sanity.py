@@ -145,6 +145,59 @@ def test_cascading_keeps_what_was_shuffled_and_independent_does_not(digits: torc
     assert all(torch.equal(values, before[name]) for name, values in model.named_parameters()), "the model is untouched"
 
 
+class Tied(torch.nn.Module):
+    """An encoder, and a decoder that shares its weights."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encode, self.decode = torch.nn.Linear(64, 64, bias=False), torch.nn.Linear(64, 64, bias=False)
+        self.decode.weight = self.encode.weight
+
+    def forward(self, signal: torch.Tensor) -> torch.Tensor:
+        return self.decode(torch.tanh(self.encode(signal.flatten(1))))  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("randomisation", ["cascading", "independent"])
+def test_weights_that_layers_share_are_shuffled_with_the_first_of_them(randomisation: Any) -> None:
+    model, signal = Tied(), torch.rand(2, 1, 8, 8)
+    before, seen = model.encode.weight.clone(), list[torch.Tensor]()
+
+    def watch(other: Tied, signal: torch.Tensor, _: Any) -> Maps:
+        assert other.encode.weight is other.decode.weight
+        seen.append(other.encode.weight.clone())
+        return saliency(other, signal, 0)
+
+    found = sanity_check(model, signal, {"mine": watch}, target=0, randomisation=randomisation, progress=False)
+    named = ("decode", "decode to encode") if randomisation == "cascading" else ("only decode", "only encode")
+    assert found.stages == tuple(f"shuffling {name}" for name in named)
+    assert torch.equal(seen[0], before)
+    assert not torch.equal(seen[1], before)
+    assert torch.equal(seen[1].flatten().sort().values, before.flatten().sort().values)
+    assert torch.equal(seen[1], seen[2]), "the second stage has nothing left to shuffle"
+    assert found.failing == ()
+
+
+def test_maps_may_be_numpy_arrays(digits: torch.Tensor) -> None:
+    model = volume_model()
+    methods = {
+        "torch": lambda _model, signal, _: signal[:, 0],
+        "numpy": lambda _model, signal, _: signal[:, 0].numpy(),
+        "truth values": lambda _model, signal, _: signal[:, 0].numpy() > 0.5,
+    }
+    found = sanity_check(model, digits, methods, stages=1, progress=False)
+    np.testing.assert_array_equal(found.similarity["torch"], found.similarity["numpy"])
+    assert found.failing == tuple(methods)
+
+
+def test_progress_is_told_of_every_map_and_may_stop(digits: torch.Tensor) -> None:
+    told: list[tuple[int, int]] = []
+    methods = {"edges": edges, "magnitude": magnitude}
+    sanity_check(volume_model(), digits, methods, stages=3, progress=lambda *counts: told.append(counts))
+    assert told == [(done, 6) for done in range(1, 7)]  # 2 methods, 3 stages
+    with pytest.raises(KeyboardInterrupt, match="`progress` returned False"):
+        sanity_check(volume_model(), digits, methods, progress=lambda done, total: done < 2)
+
+
 def test_methods_see_models_in_evaluation_mode_and_leave_them_as_they_were(digits: torch.Tensor) -> None:
     seen: list[torch.Tensor] = []
 
@@ -201,12 +254,29 @@ def test_a_constant_map_has_no_similarity_and_fails(digits: torch.Tensor) -> Non
         ({"limit": "half"}, "`limit` must be a number above 0; got 'half'. Pass e.g. `limit=0.5`"),
         ({"tolerance": 0}, "`tolerance` must be a number above 0; got 0. Pass e.g. `tolerance=0.05`"),
         ({"against": {}}, "`against` must be a dict of name and model, at least one; got {}"),
+        ({"methods": {"one": lambda *_: np.array(3.0)}}, r"`methods\['one'\]` must return .*; got one of shape \(\)"),
+        ({"methods": {"row": lambda *_: torch.ones(3)}}, r"`methods\['row'\]` must return .*; got one of shape \(3,\)"),
+        ({"progress": 7}, r"`progress` must be None, False or a callable of two numbers \(done, planned\); got 7"),
         ({"stages": 0}, "`stages` must be a whole number of at least 1; got 0"),
         ({"model": torch.nn.Flatten()}, "`model` must be a torch.nn.Module with weights that can be shuffled"),
     ],
 )
 def test_what_cannot_be_is_refused(change: dict[str, Any], words: str, digits: torch.Tensor) -> None:
-    settings: dict[str, Any] = {"model": volume_model(), "methods": {"Saliency": saliency}, "target": 0} | change
+    usual = {"model": volume_model(), "methods": {"Saliency": saliency}, "target": 0, "progress": False}
+    settings: dict[str, Any] = usual | change
     model = settings.pop("model")
     with pytest.raises((TypeError, ValueError), match=words):
-        sanity_check(model, digits, progress=False, **settings)
+        sanity_check(model, digits, **settings)
+
+
+def test_copies_do_not_warn_of_gaps_that_are_not_the_models(
+    digits: torch.Tensor, recwarn: pytest.WarningsRecorder
+) -> None:
+    def warns_of_strangers(model: torch.nn.Module, signal: torch.Tensor, _: Any) -> torch.Tensor:
+        if model is not trained:
+            warnings.warn("a gap of 31", RuntimeWarning, stacklevel=1)
+        return signal[:, 0]
+
+    trained = volume_model()
+    sanity_check(trained, digits, {"mine": warns_of_strangers}, stages=1, progress=False)
+    assert not recwarn.list

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable
 from typing import Any
@@ -284,6 +285,22 @@ def test_parts_that_are_joined_are_the_whole() -> None:
     np.testing.assert_allclose(joined.corruption_share[:4], whole.corruption_share[:4])
 
 
+def test_parts_in_other_terms_are_not_joined() -> None:
+    part = separate(mixed())
+    others = [dataclasses.replace(part, domains=("mel",) * 4), dataclasses.replace(part, controls=(None,) * 4)]
+    for other in others:
+        with pytest.raises(ValueError, match="must be of the same methods and fractions, in the same terms; got"):
+            SeparationReport.joined([part, other])
+
+
+def test_progress_is_told_of_every_selection_and_may_stop() -> None:
+    told: list[tuple[int, int]] = []
+    separate(mixed(), kept=[0.3, 0.6], progress=lambda *counts: told.append(counts))
+    assert told == [(done, 8) for done in range(1, 9)]  # one map and three controls, at two fractions
+    with pytest.raises(KeyboardInterrupt, match="`progress` returned False"):
+        separate(mixed(), progress=lambda done, total: done < 2)
+
+
 def test_items_without_groups_are_groups_of_their_own_in_the_whole_too() -> None:
     part = separate(mixed())
     assert part.groups == (0, 1, 2, 3)
@@ -382,7 +399,8 @@ def behind(signal: Tensor) -> wam.Explanation:
         (lambda: separate(ANY, kept=[]), ValueError, r"`kept` must be a fraction"),
         (lambda: separate(ANY, kept=[0.5, 0.5]), ValueError, r"several different ones"),
         (lambda: separate(ANY, groups=["a", "a"]), ValueError, r"at least 2 groups.*got 1. Add items of other"),
-        (lambda: separate(ANY, groups=["a"]), ValueError, r"one group per item, 2; got 1"),
+        (lambda: separate(ANY, groups=["a"]), ValueError, r"`groups` must name the group of every item, 2; got 1"),
+        (lambda: separate(ANY, progress=7), TypeError, r"`progress` must be None, False or a callable .*; got 7"),
         (lambda: separate(mixed(1)), ValueError, r"at least 2 groups"),
         (lambda: separate(ANY, seed=-1), ValueError, r"`seed` must be a whole number of at least 0"),
         (lambda: separate(ANY, confidence=2), ValueError, r"`confidence` must be between 0 and 1"),

@@ -85,7 +85,7 @@ def markdown(reports: dict[str, SanityReport], digits: int) -> str:
     lines = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
     for method in first.methods:
         stage = int(single.means(method).argmax())
-        name = single.stages[stage].removeprefix("shuffling ").replace("network.", "")
+        name = single.stages[stage].removeprefix("shuffling only ").replace("network.", "")
         gaps = np.abs(first.completeness.get(method, np.empty(0)))
         cells = [
             _written(first, method),

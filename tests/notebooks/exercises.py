@@ -22,8 +22,12 @@ class Cats(torch.nn.Module):
 
 
 def explain(target: Any = 285, **options: Any) -> wam.Explanation:
-    signal = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(2))
-    return wam.explain(Cats(), signal, target, progress=False, **options)
+    return wam.explain(Cats(), photos(), target, progress=False, **options)
+
+
+def photos(items: int = 1, seed: int = 2) -> torch.Tensor:
+    """Return small photos of noise; the same seed begins with the same photo."""
+    return torch.rand(items, 3, 16, 16, generator=torch.Generator().manual_seed(seed))
 
 
 def said(capsys: pytest.CaptureFixture[str]) -> str:

@@ -12,7 +12,7 @@ import torch
 
 import wam_widgets as wam
 from notebooks import checks
-from notebooks.checks.answers import number, said
+from notebooks.checks.answers import named, number, said
 
 from .exercises import Cats, explain, sound
 from .exercises import said as printed
@@ -34,7 +34,7 @@ WRONG = {
 
 #: What an exercise has at hand before the learner's answer, for the checks that take it too.
 AT_HAND: dict[str, Callable[[], object]] = {
-    "asked": Cats,
+    "asked": explain,
     "barred": lambda: explain(level=4, samples=8),
     "coarsest_found": lambda: wam.explain(Cats(), torch.rand(3, 3, 16, 16), 0, level=4, samples=8, progress=False),
     "compared": report,
@@ -76,6 +76,11 @@ def test_what_a_check_cannot_read_is_named_by_type_and_shape(capsys: pytest.Capt
     ]:
         longer("four", answer)
         assert printed(capsys) == expected
+
+
+def test_arrays_are_named_by_what_tells_them_apart() -> None:
+    assert named(torch.zeros(2, 3).double()) == "a Tensor of shape (2, 3) and type torch.float64"
+    assert named(np.zeros((2, 3), "uint8")) == "a ndarray of shape (2, 3) and type uint8"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -234,8 +235,37 @@ def test_what_the_report_was_not_made_of_is_refused() -> None:
         CurveScrubber(report, signal, named, methods=["random, samples"])
     with pytest.raises(ValueError, match="`methods` must name at least one"):
         CurveScrubber(report, signal, named, methods=[])
+    for methods in ("map", 3):
+        with pytest.raises(TypeError, match=rf"`methods` must be a sequence of names, .*; got {methods!r}"):
+            CurveScrubber(report, signal, named, methods=methods)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"CurveScrubber takes .*; got 'stpe'. Did you mean 'step'\?"):
         CurveScrubber(report, signal, named, stpe=1)
+
+
+def test_frames_of_a_baseline_that_is_only_named_are_refused(tmp_path: Path) -> None:
+    signal = signal_of(8, 8, items=2).float()
+    options: dict[str, Any] = {"target": 0, "steps": 4, "controls": 1, "baseline": signal[:1] / 2, "progress": False}
+    methods = {"map": lambda _model, seen, _target: seen[:, 0]}
+    run = wam.benchmark(Watching(), list(signal), methods, store=tmp_path / "a.sqlite", **options)
+    with pytest.raises(ValueError, match=r"of `benchmark`, which only names the tensor, 'given .*`wam.evaluate\(…\)`"):
+        CurveScrubber(run.faithfulness(), signal, {"map": signal[:, 0]})
+    # With the tensor itself there are frames: at first nothing is inserted.
+    report = wam.evaluate(Watching(), signal, {"map": signal[:, 0]}, **options)
+    scrubber = CurveScrubber(report, signal, {"map": signal[:, 0]}, item=1, step=0)
+    assert torch.equal(scrubber.frame("insertion"), signal[0] / 2)
+
+
+def test_items_of_several_seeds_are_refused_with_a_reason() -> None:
+    signal = signal_of(8, 8, items=2).float()
+    flat: dict[str, Importance] = {"flat": torch.ones(2, 8, 8)}
+    options: dict[str, Any] = {"target": 0, "steps": 4, "controls": 1, "progress": False}
+    parts = [
+        wam.evaluate(Watching(), signal[item : item + 1], {"flat": torch.ones(1, 8, 8)}, seed=item, **options)
+        for item in range(2)
+    ]
+    joined = CurveScrubber(FaithfulnessReport.joined(parts), signal, flat)
+    with pytest.raises(ValueError, match=r"has other energies.*report that was joined, .* have seeds of their own"):
+        joined.item = 1
 
 
 def test_what_no_browser_should_hold_is_refused_before_it_is_made(monkeypatch: pytest.MonkeyPatch) -> None:

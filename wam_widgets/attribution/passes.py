@@ -192,18 +192,31 @@ def run_model(model: Model, inputs: Tensor, precision: torch.dtype | None) -> An
         return model(inputs)
 
 
-def predicted(model: Model, signal: Tensor, at_once: int = 1, named: Callable[[int], str] = "item {}".format) -> Tensor:
+def predicted(
+    model: Model, signal: Tensor, sub_batch: SubBatch | None = None, named: Callable[[int], str] = "item {}".format
+) -> Tensor:
     """Return the column that is largest for every item, shape (item,); to be called within `undisturbed`.
+
+    Without a sub-batch the items are run one by one.
 
     Raises
     ------
+    MemoryError
+        If a single item, or a fixed sub-batch, doesn't fit.
     ValueError
         If it isn't finite: of NaN none is the largest. The error calls the item as `named` does.
     """
-    found: list[Any] = []
-    for part in signal.split(at_once):
-        output = run_model(model, part.clone(), None)  # a copy: a model may change its input in place
+    sub_batch = SubBatch(fixed=True) if sub_batch is None else sub_batch
+    done, found = 0, []
+    while done < len(signal):
+        part = signal[done : done + sub_batch.size]
+        try:
+            output = run_model(model, part.clone(), None)  # a copy: a model may change its input in place
+        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+            sub_batch.shrink(len(part), error)
+            continue
         found.append(require_rows(columns_of(output), len(part)).max(1))
+        done += len(part)
     require_finite_scores(torch.cat([largest for largest, _ in found]), named)
     return torch.cat([column for _, column in found])
 

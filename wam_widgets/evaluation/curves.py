@@ -48,7 +48,8 @@ def insertion(
     protocol : str or Protocol
         "wam", "wam-paper", "rise", "xplique", "torch-cam" or "contrast", see `PROTOCOLS`.
     probability : {"softmax", "sigmoid", "none"}
-        What makes probabilities of the model's output; "none" if it returns them.
+        What makes probabilities of the model's output; "none" if it returns them. Unless it is the softmax, it stands
+        in the name of a protocol that measures them.
     seed : int
         Of the order of equal units and of the baseline "noise". Global generators aren't touched.
     batch_size : int or "auto"

@@ -16,7 +16,7 @@ from torch import Tensor
 from wam_widgets.attribution import Contrast, Score
 from wam_widgets.attribution.passes import Model
 from wam_widgets.attribution.progress import Progress
-from wam_widgets.checks import optional_module, require_count, require_one_of
+from wam_widgets.checks import require_count, require_one_of
 
 from .protocols import Axis, Baseline, DomainName, Order, Protocol, Quantity, Unit
 from .ranking import EXPLANATIONS, Importance, Ranking, require_explanations
@@ -24,15 +24,16 @@ from .selection import Domain
 from .statistics import (
     FEWEST_CLUSTERS,
     Interval,
-    Own,
     cluster_interval,
-    cluster_names,
+    data_frame,
     enough_clusters,
     holm,
     joined_clusters,
     paired_test,
     require_confidence,
     require_enough_groups,
+    require_groups,
+    require_reports,
 )
 from .tracing import KINDS, Curve, Kind, Probability, Task
 
@@ -119,15 +120,14 @@ class FaithfulnessReport:
 
         Raises
         ------
-        ValueError
-            If there are none, or their methods or protocols differ.
+        TypeError, ValueError
+            If one is no report, if there are none, or their methods, terms or protocols differ.
         """
-        given = list(reports)
-        if not given:
-            raise ValueError("`reports` must hold at least one report; got none. Pass what `evaluate` returned.")
+        given = require_reports(reports, FaithfulnessReport, "evaluate")
         first = given[0]
+        same = (first.methods, first.domains, first.controls, first.protocol.name)
         for each in given:
-            if (each.methods, each.domains, each.protocol.name) != (first.methods, first.domains, first.protocol.name):
+            if (each.methods, each.domains, each.controls, each.protocol.name) != same:
                 raise ValueError(
                     f"`reports` must be of the same methods, in the same terms, and of one protocol; got {each!r} and "
                     f"{first!r}. Call `evaluate` with the same names and settings for each part."
@@ -281,9 +281,7 @@ class FaithfulnessReport:
         ImportError
             If pandas is not installed.
         """
-        pandas = optional_module("pandas", "A table", "evaluation")
-        frame: pd.DataFrame = pandas.DataFrame(self.item_rows() if items else self.rows())
-        return frame
+        return data_frame(self.item_rows() if items else self.rows())
 
     def plot(self) -> Any:
         """Draw the curves of all methods, as `wam.plot(report)` does; returns the matplotlib figure."""
@@ -302,6 +300,10 @@ class FaithfulnessReport:
                 numbers = "  ".join(f"{row[measure]:+.3f}" for measure in MEASURES)
                 lines.append(f"{row['method']:<{width}}  item {row['item']}  {numbers}")
             return "\n".join(lines)
+        lines.append(
+            f"In brackets {100 * self.confidence:g} % intervals over groups; at the end faithfulness minus that of the "
+            f"better control, and its p by Holm."
+        )
         for row in self.rows():
             numbers = "  ".join(
                 f"{row[measure]:+.3f} [{row[f'{measure}_low']:+.3f}, {row[f'{measure}_high']:+.3f}]"
@@ -310,7 +312,8 @@ class FaithfulnessReport:
             against = ""
             if not row["control"]:
                 against = (
-                    f"  {row['faithfulness_difference']:+.3f} from {row['faithfulness_control']!r}, "
+                    f"  {row['faithfulness_difference']:+.3f} [{row['faithfulness_difference_low']:+.3f}, "
+                    f"{row['faithfulness_difference_high']:+.3f}] from {row['faithfulness_control']!r}, "
                     f"p = {row['faithfulness_p']:.3g}"
                 )
             lines.append(f"{row['method']:<{width}}  {numbers}{against}")
@@ -405,9 +408,10 @@ def evaluate(
         Override the protocol, and rename it: None leaves it as it is. `baseline` is 0, a number, a tensor, "mean",
         "blur", "noise" or "band_mean" (every coefficient becomes the mean of its band).
     segments : Tensor of int, shape (item, \*space) or (\*space), optional
-        Number of every sample's superpixel, from 0; with `unit="superpixel"`.
+        Number of every sample's superpixel, from 0 without gaps, as many in every item; with `unit="superpixel"`.
     probability : {"softmax", "sigmoid", "none"}
-        What makes probabilities of the output's columns; "none" if the model returns them.
+        What makes probabilities of the output's columns; "none" if the model returns them. Unless it is the softmax, it
+        stands in the protocol's name.
     controls : int
         How many random orders the random control is the mean of.
     confidence : float
@@ -475,7 +479,7 @@ def trace(
     argument: str = EXPLANATIONS,
 ) -> FaithfulnessReport:
     """Trace the curves of what was checked, and of the controls; errors call it by the `argument` it was given as."""
-    of_items = _require_groups(groups, len(task.signal))
+    of_items = require_groups(groups, len(task.signal))
     rankings: dict[tuple[str, int], Ranking] = {(name, 0): ranking for name, ranking in task.rankings.items()}
     rows: list[tuple[str, Domain, str | None]] = [(name, each.domain, None) for name, each in task.rankings.items()]
     for place in dict.fromkeys(each.domain for each in task.rankings.values()):
@@ -512,15 +516,3 @@ def trace(
         seed=task.seed,
         confidence=confidence,
     )
-
-
-def _require_groups(groups: Sequence[Hashable] | None, items: int) -> tuple[Hashable, ...]:
-    if groups is None:
-        return tuple(map(Own, range(items)))
-    names = cluster_names("groups", groups)
-    if len(names) != items:
-        raise ValueError(
-            f"`groups` must name the group of every item, {items}; got {len(names)}. Pass e.g. the family of each "
-            f"recording."
-        )
-    return names

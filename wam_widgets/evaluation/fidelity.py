@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -87,8 +88,8 @@ def mu_fidelity(
         A unit is a block of one band, with all its channels; every band is cut into at most so many, equally often
         along every axis: 81 are 81 pieces of a sound, 9 x 9 of a picture and 4 x 4 x 4 of a volume.
     segments : Tensor of int, shape (item, \*space) or (\*space), optional
-        Number of every sample's superpixel, from 0, as units instead of blocks. Explanations are then seen in the
-        samples, and coefficients are spread over their cells.
+        Number of every sample's superpixel, from 0 without gaps, as units instead of blocks. Explanations are then seen
+        in the samples, and coefficients are spread over their cells.
     baseline : None, float, Tensor or str
         What stands in the place of what is taken out, as for `evaluate`. Integrated Gradients are contributions from a
         baseline of their own: pass the same one.
@@ -379,13 +380,13 @@ def part_fidelity(
         scorer.meter.expect(2 * (1 + len(named)) * items)
 
         def drops(item: int) -> Tensor:
-            inputs = torch.stack([task.signal[item], *(each[item] for each in rest.values())])
-            scores = scorer.score(inputs, item)
+            inputs = [task.signal[item], *(each[item] for each in rest.values())]
+            scores = scorer.score(partial(torch.stack, inputs), item)
             require_finite_scores(scores, lambda row: without(item, part=row > 0))
             return scores[0] - scores[1:]
 
         def classes(of: Tensor, what: str = "") -> Tensor:
-            found = predicted(model, of, scorer.sub_batch.size, lambda item: f"{what}item {item}")
+            found = predicted(model, of, scorer.sub_batch, lambda item: f"{what}item {item}")
             scorer.advance(len(of))
             return found
 

@@ -16,7 +16,7 @@ from wam_widgets.attribution import Explanation
 from wam_widgets.attribution.arguments import require_batch_size, require_model, require_progress
 from wam_widgets.attribution.passes import Model
 from wam_widgets.attribution.progress import Progress
-from wam_widgets.checks import optional_module, require_one_of
+from wam_widgets.checks import require_one_of
 
 from .explainer import Explainer
 from .items import Data, Groups, Items
@@ -35,6 +35,7 @@ from .statistics import (
     FEWEST_CLUSTERS,
     Interval,
     cluster_interval,
+    data_frame,
     enough_clusters,
     holm,
     paired_test,
@@ -64,6 +65,8 @@ class ScaleProfile:
         Per item, which group it belongs to.
     failed : dict of int to str
         Why the others are missing.
+    warned : dict of int to tuple of str
+        What the method warned of, by the item's place in the data set.
     seed : int
         Of the run and of the bootstrap.
     confidence : float
@@ -84,6 +87,7 @@ class ScaleProfile:
     items: tuple[int, ...]
     groups: tuple[Hashable, ...]
     failed: dict[int, str]
+    warned: dict[int, tuple[str, ...]]
     seed: int
     confidence: float
 
@@ -177,9 +181,7 @@ class ScaleProfile:
         ImportError
             If pandas is not installed.
         """
-        pandas = optional_module("pandas", "A table", "evaluation")
-        frame: pd.DataFrame = pandas.DataFrame(self.rows(minus=minus))
-        return frame
+        return data_frame(self.rows(minus=minus))
 
     def _paired(self, scale: str, minus: ScaleProfile | None) -> tuple[NDArray[np.float64], tuple[Hashable, ...]]:
         """Return the shares of a scale, or their differences, and the groups of these items."""
@@ -201,6 +203,9 @@ class ScaleProfile:
 
     def __str__(self) -> str:
         lines = [repr(self)]
+        if self.warned:
+            item, texts = next(iter(self.warned.items()))
+            lines.append(f"  {len(self.warned)} item(s) came with warnings; item {item}: {texts[0]}")
         width = max(map(len, self.scales))
         for row in self.rows():
             ends = "" if row["low"] is None else f"  [{row['low']:.3f}, {row['high']:.3f}]"
@@ -243,7 +248,7 @@ def scale_profile(
     -------
     ScaleProfile
         `print(profile)` shows the mean share of every scale; `profile.interval(scale, minus=other)` compares two
-        models. Items that failed are named in `profile.failed`.
+        models. Items that failed are named in `profile.failed`, and what the method warned of in `profile.warned`.
 
     Raises
     ------
@@ -278,9 +283,11 @@ def scale_profile(
     places: list[int] = []
     of_items: list[Hashable] = []
     failed: dict[int, str] = {}
+    warned: dict[int, tuple[str, ...]] = {}
     meter = ItemMeter(progress, 0, items.total)
     try:
         for index, read in items:
+            caught: list[warnings.WarningMessage] = []
             try:
                 item = read()
                 with warnings.catch_warnings(record=True) as caught, seeded(item.seed):
@@ -298,6 +305,8 @@ def scale_profile(
                 shares.append(found.double().cpu().numpy())
                 places.append(index)
                 of_items.append(item.group)
+            if caught:
+                warned[index] = tuple(dict.fromkeys(str(each.message) for each in caught))
             meter.advance()
             if not shares and len(failed) >= FAILURES_AT_FIRST:
                 break
@@ -306,7 +315,7 @@ def scale_profile(
     if not shares:
         raise RuntimeError(f"The first {len(failed)} item(s) all failed; the last one: {list(failed.values())[-1]}")
     return ScaleProfile(
-        chosen, explained.scales, np.stack(shares), tuple(places), tuple(of_items), failed, number, level
+        chosen, explained.scales, np.stack(shares), tuple(places), tuple(of_items), failed, warned, number, level
     )
 
 

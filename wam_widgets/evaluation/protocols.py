@@ -74,11 +74,12 @@ class Protocol:
     quantity : {"probability", "logit", "contrast"}
         What is measured of the output.
     area : {"trapezoid", "published"}
-        How a curve becomes a number.
+        How a curve becomes a number; "published" divides by a score, and so is for scores that aren't below 0.
     axis : {"units", "energy"}
         What the trapezoids stand on.
     stretched : bool
-        Whether every perturbed input is stretched to the range of the item, as the published code does.
+        Whether every perturbed input is stretched to the range of the item, as the published code does; what is level,
+        but for rounding, stays level.
 
     Examples
     --------
@@ -115,6 +116,12 @@ class Protocol:
             raise ValueError(
                 f"`unit={self.unit!r}` belongs to `domain={other!r}`, or 'own'; got {self.domain!r}. Pass "
                 f"`domain={other!r}`, or `unit='position'`."
+            )
+        if (self.area, self.quantity) == ("published", "logit"):
+            raise ValueError(
+                "`area='published'` divides by a curve's largest value, and so belongs to probabilities, or to shares "
+                "of them; got `quantity='logit'`. Pass `quantity='probability'`, or a protocol of another area, e.g. "
+                "`protocol='wam'`."
             )
 
     def with_overrides(self, **changes: Any) -> Protocol:
@@ -237,9 +244,20 @@ PROTOCOLS = {
     )
 }
 """Rules by name. Where one is another project's, it is that project's rule as documented: RISE (Petsiuk, Das, Saenko,
-BMVC 2018), Xplique 2.0, torch-cam 0.5, and the code published with Kasmi et al., ICML 2025. Two things are ours, to fit
-any model and size: zero is that of the model's inputs (RISE's is that of normalised pictures), and the blur is a
-Gaussian whose standard deviation is a twentieth of every axis (RISE's has a kernel of 11 x 11 pixels)."""
+BMVC 2018), Xplique 2.0, torch-cam 0.5, and the code published with Kasmi et al., ICML 2025.
+
+Some things are ours, to fit any model and size. Zero is that of the model's inputs (RISE's is that of normalised
+pictures). The blur is a Gaussian whose standard deviation is a twentieth of every axis (RISE's has a kernel of 11 x 11
+pixels); a small picture can still be recognised in it. Steps are equal to a unit. Units that are equally important come
+in a random order, drawn from `seed`.
+
+Examples
+--------
+>>> list(PROTOCOLS)
+['wam', 'wam-paper', 'rise', 'xplique', 'torch-cam', 'contrast']
+>>> print(PROTOCOLS["wam"].question)
+How few coefficients does the model need, or lose, for its probability to change?
+"""
 
 
 def find_protocol(protocol: str | Protocol) -> Protocol:
@@ -277,7 +295,8 @@ def require_baseline(baseline: object) -> Any:
     if isinstance(baseline, (int, float, np.number)) and not isinstance(baseline, bool):
         if finite_number(baseline) is None:
             raise ValueError(f"`baseline` must be finite; got {baseline!r}. Pass e.g. `baseline=0.0`.")
-        return baseline  # as it is, 1 or 1.0, since it stands in the name
+        # 1 or 1.0 as it is, since it stands in the name
+        return baseline.item() if isinstance(baseline, np.number) else baseline
     values = real_numbers(baseline)
     if values is None:
         raise TypeError(f"{wanted}; got {type(baseline).__name__}. Pass e.g. `baseline=0.5`.")

@@ -135,7 +135,8 @@ class Terms:
             )
         if self._rule.domain == "wavelet" or self._rule.unit == "band":
             raise ValueError(self._no_coefficients(name))
-        flat = values.to(signal.device, signal.dtype).flatten(1)
+        # Ranked as precisely as it is given: a signal's dtype may hold neither its smallest values nor its largest.
+        flat = values.to(signal.device, torch.promote_types(values.dtype, signal.dtype)).flatten(1)
         return SAMPLES, flat.abs() if magnitude else flat
 
     def _called(self, name: str) -> str:
@@ -188,8 +189,8 @@ def require_explanations(explanations: object, argument: str = EXPLANATIONS) -> 
     return {str(name): given for name, given in explanations.items()}
 
 
-def require_segments(segments: Tensor | None, signal: Tensor, rule: Protocol) -> Tensor | None:
-    r"""Return the number of every sample's segment, shape (item, position)."""
+def require_segments(segments: Tensor | None, signal: Tensor, rule: Protocol, *, alike: bool = True) -> Tensor | None:
+    r"""Return the number of every sample's segment, shape (item, position); with `alike`, all items have as many."""
     if (segments is None) != (rule.unit != "superpixel"):
         raise ValueError(
             "`segments` and `unit='superpixel'` belong together: whole numbers from 0 of shape (item, *space), such as "
@@ -211,4 +212,25 @@ def require_segments(segments: Tensor | None, signal: Tensor, rule: Protocol) ->
             f"`segments` must be whole numbers from 0, of shape {shape} or {shape[1:]}; got {labels.dtype} of shape "
             f"{tuple(labels.shape)}. Number the segments 0, 1, 2, …"
         )
-    return labels.long().to(signal.device).flatten(1)
+    return _require_no_gaps(labels.long().to(signal.device).flatten(1), alike=alike)
+
+
+def _require_no_gaps(labels: Tensor, *, alike: bool) -> Tensor:
+    """Return the numbers of segments if none is missing: it would be a unit that nothing is in."""
+    items, samples = labels.shape
+    # There can't be more segments than samples, so that larger numbers need no place of their own.
+    present = torch.zeros(items, samples + 1, dtype=torch.bool, device=labels.device)
+    present.scatter_(1, labels.clamp(max=samples), value=True)
+    numbers = labels.amax(1) + 1
+    wanted = numbers.amax().expand(items) if alike else numbers
+    if bool((gaps := present.sum(1) != wanted).any()):
+        item = int(gaps.long().argmax())
+        remedy = (
+            "; where items differ in number, call `evaluate` for each and `FaithfulnessReport.joined`" if alike else ""
+        )
+        raise ValueError(
+            f"`segments` must number 0 … n - 1 without gaps{', n the same in every item' if alike else ''}; item "
+            f"{item} has {len(labels[item].unique())} of {int(wanted[item])}. Renumber each item's with "
+            f"`torch.unique(…, return_inverse=True)[1]`{remedy}."
+        )
+    return labels

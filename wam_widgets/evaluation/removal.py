@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -76,7 +77,8 @@ class Trial:
         task = Task.of(signal, named, target, RULE, probability, seed, baseline=baseline, quantity=quantity)
         labels = None
         if segments is not None:
-            labels = require_segments(segments, task.signal, dataclasses.replace(RULE, unit="superpixel"))
+            rule = dataclasses.replace(RULE, unit="superpixel")
+            labels = require_segments(segments, task.signal, rule, alike=False)
         importance: dict[str, Tensor] = {}
         methods: dict[GroupedDomain, list[str]] = {}
         domains: dict[CoefficientDomain, GroupedDomain] = {}
@@ -115,7 +117,7 @@ class Trial:
 
         def scores(missing: Tensor) -> Tensor:
             kept_out = (own.keep(parts, rows) for rows in _sub_batches(missing, scorer, signal))
-            found = torch.cat([scorer.score(signal - each, item) for each in kept_out])
+            found = torch.cat([scorer.score(partial(torch.sub, signal, each), item) for each in kept_out])
             return require_finite_scores(found, lambda row: without(item, part=bool(missing[row].any())))
 
         worth = torch.cat([own.grouped(self.importance[name][one].double()) for name in names])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, get_args
@@ -14,18 +16,19 @@ import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from wam_widgets.attribution import Explanation
-from wam_widgets.attribution.arguments import require_finite, require_model
+from wam_widgets.attribution.arguments import require_finite, require_model, require_progress
 from wam_widgets.attribution.passes import predicted, undisturbed
 from wam_widgets.attribution.paths import copy_seed
+from wam_widgets.attribution.progress import Progress
 from wam_widgets.attribution.score import require_target
 from wam_widgets.checks import finite_number, require_count, require_one_of
 from wam_widgets.transform import Coefficients
-from wam_widgets.transform.grid import require_signal
+from wam_widgets.transform.grid import real_numbers, require_signal
 
 from .explainer import Method, ask, require_methods
+from .running import ItemMeter
 
 Randomisation = Literal["cascading", "independent"]
 """From the output on down, each stage on top of the ones before; or one stage at a time."""
@@ -51,7 +54,7 @@ class SanityReport:
         Per method, Spearman's rank correlation between the magnitudes of its map before and after, scale by scale; a
         map of samples has one scale. NaN where a map is constant.
     last : str
-        The stage that decides: where nothing is left of what the model had learnt.
+        The stage that decides: where nothing is left of what the model had learnt; of one stage at a time the output's.
     limit : float
         A method whose mean similarity there is larger fails.
     completeness : dict of str to float array, shape (item,)
@@ -157,7 +160,7 @@ def sanity_check(
     limit: float = LIMIT,
     tolerance: float = TOLERANCE,
     seed: int = 0,
-    progress: Literal[False] | None = None,
+    progress: Progress | Literal[False] | None = None,
 ) -> SanityReport:
     r"""Randomise a model stage by stage, and measure how much of each method's map is left.
 
@@ -189,8 +192,8 @@ def sanity_check(
         From which completeness gap on, relative to the difference in score, Integrated Gradients are incomplete.
     seed : int
         Of the shuffling. Global generators aren't touched.
-    progress : False, optional
-        By default a bar when the work takes longer than a second; False for none.
+    progress : callable, False or None
+        As for `explain`, but what is counted are maps of randomised models; returning False raises KeyboardInterrupt.
 
     Returns
     -------
@@ -201,6 +204,8 @@ def sanity_check(
     TypeError, ValueError
         If the model has no weights to shuffle, a method returns something else than a finite map, or a limit is no
         number.
+    KeyboardInterrupt
+        If `progress` asked to stop.
 
     References
     ----------
@@ -217,6 +222,7 @@ def sanity_check(
     True
     """
     require_model(model)
+    require_progress(progress)
     signal = require_finite(require_signal(signal).detach())
     require_one_of("randomisation", randomisation, get_args(Randomisation))
     require_count("stages", stages, 8)
@@ -243,9 +249,14 @@ def sanity_check(
         if isinstance(importance, Explanation) and importance.baseline_score is not None:
             completeness[name] = importance.completeness_gap(relative=True).detach().double().cpu().numpy()
     work = [(stage, name) for stage in names for name in methods]
-    for stage, name in tqdm(work, delay=1, leave=False, disable=progress is False, unit="map"):
-        after = _scales(name, ask(methods[name], others[stage](), signal, wanted), len(signal))
-        found[name].append([_rank_correlation(old, new) for old, new in zip(before[name], after, strict=True)])
+    with closing(ItemMeter(progress, 0, len(work), unit="map")) as meter:
+        for stage, name in work:
+            with warnings.catch_warnings():  # of a copy's gaps: those of the model itself were told, and are reported
+                warnings.simplefilter("ignore")
+                importance = ask(methods[name], others[stage](), signal, wanted)
+            after = _scales(name, importance, len(signal))
+            found[name].append([_rank_correlation(old, new) for old, new in zip(before[name], after, strict=True)])
+            meter.advance()
     similarity = {name: np.array(values, dtype=np.float64) for name, values in found.items()}
     # One stage at a time, the deciding one is the output's: with its weights gone, no class is what it was.
     last = names[0] if randomisation == "independent" and against is None else names[-1]
@@ -291,17 +302,21 @@ def _randomised(
     for part in parts:
         own = [each for _, parameters in part for each in parameters]
         gone = gone + own if randomisation == "cascading" else own
-        first, last = part[0][0], part[-1][0]
-        name = f"shuffling {first}" + ("" if first == last else f" to {last}")
+        only, first = ("", layers[0][0]) if randomisation == "cascading" else ("only ", part[0][0])
+        last = part[-1][0]
+        name = f"shuffling {only}{first}" + ("" if first == last else f" to {last}")
         yield name, partial(_shuffled, model, tuple(gone), seed)
 
 
 def _shuffled(model: torch.nn.Module, parameters: tuple[str, ...], seed: int) -> torch.nn.Module:
     """Return a copy of the model in which the values within each of these parameters are in random order."""
     other = copy.deepcopy(model)
+    # A tensor that layers share has several names, any of which may be the one that is asked for.
+    named = other.named_parameters(remove_duplicate=False)
+    chosen = {id(values) for name, values in named if name in parameters}
     with torch.no_grad():
-        for place, (name, values) in enumerate(other.named_parameters()):
-            if name in parameters:
+        for place, values in enumerate(other.parameters()):
+            if id(values) in chosen:
                 chance = torch.Generator().manual_seed(copy_seed(seed, place))
                 order = torch.randperm(values.numel(), generator=chance).to(values.device)
                 values.copy_(values.flatten()[order].view_as(values))
@@ -315,10 +330,10 @@ def _scales(name: str, importance: object, items: int) -> list[NDArray[np.float6
         magnitudes = [
             torch.cat([band.abs().sum(1).flatten(1) for band in detail.values()], 1) for _, detail in given.by_scale()
         ]
-    elif isinstance(given, torch.Tensor) and len(given) == items:
-        magnitudes = [given.abs().flatten(1)]
+    elif (values := real_numbers(given)) is not None and values.ndim > 1 and len(values) == items:
+        magnitudes = [values.double().abs().flatten(1)]
     else:
-        got = f"one of shape {tuple(given.shape)}" if isinstance(given, torch.Tensor) else type(importance).__name__
+        got = type(importance).__name__ if values is None else f"one of shape {tuple(values.shape)}"
         raise TypeError(
             f"`methods[{name!r}]` must return an Explanation, Coefficients or a map of shape (item, *space), here of "
             f"{items} item(s); got {got}. Return what `explain`, `pull_back` or `gradcam` returned."

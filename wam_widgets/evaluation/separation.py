@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -12,17 +13,27 @@ import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from wam_widgets.attribution import Explanation
-from wam_widgets.checks import finite_number, optional_module, require_count, require_one_of
+from wam_widgets.attribution.arguments import require_progress
+from wam_widgets.attribution.progress import Progress
+from wam_widgets.checks import finite_number, require_count, require_one_of
 from wam_widgets.transform import Coefficients, LogMel
 from wam_widgets.transform.grid import energy
 
 from .mixtures import Mixture, si_sdr_of
 from .ranking import Importance, require_explanations
+from .running import ItemMeter
 from .selection import SAMPLES, Domain, MelDomain, coefficient_domain, keep_energy, mel_domain, rank, shuffled
-from .statistics import RESAMPLES, Interval, Own, cluster_interval, cluster_names, joined_clusters
+from .statistics import (
+    RESAMPLES,
+    Interval,
+    cluster_interval,
+    data_frame,
+    joined_clusters,
+    require_groups,
+    require_reports,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,15 +120,16 @@ class SeparationReport:
         Raises
         ------
         TypeError, ValueError
-            If one is no report, if there are none, or their methods or fractions differ.
+            If one is no report, if there are none, or their methods, terms or fractions differ.
         """
-        given = _require_reports(reports)
+        given = require_reports(reports, SeparationReport, "separation")
         first = given[0]
+        same = (first.methods, first.domains, first.controls, first.kept)
         for each in given:
-            if each.methods != first.methods or each.kept != first.kept or each.controls != first.controls:
+            if (each.methods, each.domains, each.controls, each.kept) != same:
                 raise ValueError(
-                    f"`reports` must be of the same methods and fractions; got {each!r} and {first!r}. Call "
-                    f"`separation` with the same names and `kept` for each part."
+                    f"`reports` must be of the same methods and fractions, in the same terms; got {each!r} and "
+                    f"{first!r}. Call `separation` with the same names and `kept` for each part."
                 )
         return dataclasses.replace(
             first,
@@ -219,9 +231,7 @@ class SeparationReport:
         ImportError
             If pandas is not installed.
         """
-        pandas = optional_module("pandas", "A table", "evaluation")
-        frame: pd.DataFrame = pandas.DataFrame(self.rows())
-        return frame
+        return data_frame(self.rows())
 
     def _index(self, argument: str, method: str) -> int:
         require_one_of(argument, method, self.methods)
@@ -254,7 +264,7 @@ def separation(
     seed: int = 0,
     confidence: float = 0.95,
     resamples: int = RESAMPLES,
-    progress: Literal[False] | None = None,
+    progress: Progress | Literal[False] | None = None,
 ) -> SeparationReport:
     r"""Measure what explanations keep of a clean signal, and of what was added to it, at equal kept energy.
 
@@ -285,8 +295,8 @@ def separation(
         Of the random control, of the order of equal positions, and of the bootstrap. Global generators aren't touched.
     confidence, resamples
         Of the intervals, see `cluster_interval`.
-    progress : False, optional
-        By default a bar when the work takes longer than a second; False for none.
+    progress : callable, False or None
+        As for `explain`, but what is counted are selections; returning False raises KeyboardInterrupt.
 
     Returns
     -------
@@ -299,6 +309,8 @@ def separation(
     TypeError, ValueError
         If an explanation is of another signal or shape, is not finite, or needs a front end that isn't given; if there
         are fewer than 2 groups; for other options that can't be right. No model is called.
+    KeyboardInterrupt
+        If `progress` asked to stop.
 
     Notes
     -----
@@ -321,8 +333,9 @@ def separation(
     >>> report.methods
     ('WAM', 'random, haar, level 3', 'magnitude, haar, level 3', 'oracle, haar, level 3')
     """
+    require_progress(progress)
     fractions = _require_fractions(kept)
-    names = _require_groups(groups, mixture)
+    names = _groups_of(mixture, groups)
     start = require_count("seed", seed, 0, at_least=0)
     # An interval of anything raises for options that can't be right, before the work.
     cluster_interval(range(len(names)), names, confidence=confidence, resamples=resamples, seed=start)
@@ -345,14 +358,14 @@ def _measure(
     seed: int,
     confidence: float,
     resamples: int,
-    progress: Literal[False] | None,
+    progress: Progress | Literal[False] | None,
 ) -> SeparationReport:
     signal, total = mixture.signal, energy(mixture.signal)
     before = _limited(si_sdr_of(signal, mixture.clean))
     clean_energy, corruption_energy = energy(mixture.clean), energy(mixture.corruption)
     methods, domains, controls, found = [], [], [], []
     work = sum(len(given) + len(CONTROLS) for given in ranked.values()) * len(fractions)
-    with tqdm(total=work, unit="selection", delay=1, leave=False, disable=progress is False) as bar:
+    with closing(ItemMeter(progress, 0, work, unit="selection")) as meter:
         for domain, given in ranked.items():
             parts, clean, corruption = map(domain.analyse, (signal, mixture.clean, mixture.corruption))
             among_equals = shuffled(domain.energy(parts), seed)
@@ -369,7 +382,7 @@ def _measure(
                         energy(kept_signal) / total,
                     )
                     found.append(torch.stack([each.double().cpu() for each in measured]).numpy())
-                    bar.update()
+                    meter.advance()
                 methods.append(name)
                 domains.append(domain.name)
                 controls.append(control)
@@ -468,19 +481,6 @@ def _find(name: str, importance: object, mixture: Mixture, mel: MelDomain | None
     )
 
 
-def _require_reports(reports: object) -> list[SeparationReport]:
-    given: list[Any] = list(reports) if isinstance(reports, Iterable) else []
-    wrong = [each for each in given if not isinstance(each, SeparationReport)]
-    if wrong or not isinstance(reports, Iterable):
-        raise TypeError(
-            f"`reports` must be a list of reports; got {type(wrong[0] if wrong else reports).__name__}. Pass e.g. "
-            f"`[first, second]` of what `separation` returned."
-        )
-    if not given:
-        raise ValueError("`reports` must hold at least one report; got none. Pass what `separation` returned.")
-    return given
-
-
 def _require_fractions(kept: object) -> tuple[float, ...]:
     given = list(kept) if isinstance(kept, Sequence) else [kept]
     fractions = tuple(number for each in given if (number := finite_number(each)) is not None and 0 < number < 1)
@@ -492,18 +492,12 @@ def _require_fractions(kept: object) -> tuple[float, ...]:
     return fractions
 
 
-def _require_groups(groups: Sequence[Any] | None, mixture: object) -> tuple[Any, ...]:
+def _groups_of(mixture: object, groups: Sequence[Any] | None) -> tuple[Any, ...]:
     if not isinstance(mixture, Mixture):
         raise TypeError(
             f"`mixture` must be a Mixture; got {type(mixture).__name__}. Pass what `overlap` or `add_noise` returned."
         )
-    items = len(mixture.clean)
-    names = tuple(map(Own, range(items))) if groups is None else cluster_names("groups", groups)
-    if len(names) != items:
-        raise ValueError(
-            f"`groups` must name one group per item, {items}; got {len(names)}. Pass e.g. the recording that each "
-            f"clean signal was cut from."
-        )
+    names = require_groups(groups, len(mixture.clean))
     if len(set(names)) < 2:
         raise ValueError(
             f"`groups` must name at least 2 groups, as intervals measure how they differ; got {len(set(names))}. "

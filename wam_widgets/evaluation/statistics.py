@@ -5,13 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 import scipy.stats
 from numpy.typing import ArrayLike, NDArray
 
-from wam_widgets.checks import finite_number, require_count
+from wam_widgets.checks import finite_number, optional_module, require_count
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Report = TypeVar("Report")
 
 Values = NDArray[np.float64]
 """One number per item: what intervals and tests take."""
@@ -19,8 +24,14 @@ Values = NDArray[np.float64]
 #: Resamples of the clusters; the width of a 95 % interval then varies by about 1 % from seed to seed.
 RESAMPLES = 9999
 
-#: With fewer clusters a report lists its items and shows neither an interval nor a test, see `enough_clusters`.
 FEWEST_CLUSTERS = 10
+"""With fewer clusters a report of faithfulness, or of scales, lists its items and shows neither an interval nor a test.
+
+Examples
+--------
+>>> FEWEST_CLUSTERS
+10
+"""
 
 #: Draws in one piece of work: what comes of them stays in the processor's cache.
 DRAWS = 2**17
@@ -70,6 +81,49 @@ def cluster_names(argument: str, given: object) -> tuple[Hashable, ...]:
             f"`{argument}` must hold names or numbers; got NaN, which belongs to no other. Name its items."
         )
     return names
+
+
+def require_groups(groups: object, items: int) -> tuple[Hashable, ...]:
+    """Return the group of every item; of none, each item is its own.
+
+    Examples
+    --------
+    >>> require_groups(None, 3), require_groups(["dog", "dog", "cat"], 3)
+    ((0, 1, 2), ('dog', 'dog', 'cat'))
+    """
+    names = tuple(map(Own, range(items))) if groups is None else cluster_names("groups", groups)
+    if len(names) != items:
+        raise ValueError(
+            f"`groups` must name the group of every item, {items}; got {len(names)}. Pass e.g. the family of each "
+            f"recording."
+        )
+    return names
+
+
+def require_reports(reports: object, kind: type[Report], made_by: str) -> list[Report]:
+    """Return the reports that are to be joined, at least one, all of one kind."""
+    given: list[Any] = list(reports) if isinstance(reports, Iterable) else [reports]
+    wrong = [each for each in given if not isinstance(each, kind)]
+    if wrong or not isinstance(reports, Iterable):
+        raise TypeError(
+            f"`reports` must be a list of reports; got {type(wrong[0] if wrong else reports).__name__}. Pass e.g. "
+            f"`[first, second]` of what `{made_by}` returned."
+        )
+    if not given:
+        raise ValueError(f"`reports` must hold at least one report; got none. Pass what `{made_by}` returned.")
+    return given
+
+
+def data_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return the rows of a report as a pandas DataFrame.
+
+    Raises
+    ------
+    ImportError
+        If pandas is not installed.
+    """
+    frame: pd.DataFrame = optional_module("pandas", "A table", "evaluation").DataFrame(rows)
+    return frame
 
 
 def joined_clusters(parts: Iterable[Sequence[Hashable]]) -> tuple[Hashable, ...]:

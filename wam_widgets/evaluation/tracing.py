@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -133,8 +135,8 @@ class Task:
         Errors call the importances by the `argument` that they were given as.
         """
         signal = require_finite(require_signal(signal).detach())
-        rule = _overridden(find_protocol(protocol), overrides)
         require_one_of("probability", probability, get_args(Probability))
+        rule = _told_apart(_overridden(find_protocol(protocol), overrides), probability)
         number = require_count("seed", seed, 0, at_least=0)
         terms = Terms(signal, rule, require_segments(segments, signal, rule), argument)
         rankings = {name: terms.ranking(name, importance) for name, importance in importances.items()}
@@ -247,7 +249,7 @@ class Task:
         require_progress(progress)
         sub_batch = sub_batch_for(model, self.signal, None, batch_size, forward_only=True)
         with undisturbed(model, self.signal.device), Meter(progress) as meter:
-            target = self.target if self.target is not None else predicted(model, self.signal, sub_batch.size)
+            target = self.target if self.target is not None else predicted(model, self.signal, sub_batch)
             yield Scorer(model, self.protocol, self.probability, target, sub_batch, meter)
 
     def frames(self, ranking: Ranking, kind: Kind, item: int) -> tuple[Tensor, Tensor]:
@@ -292,7 +294,8 @@ class Task:
     ) -> NDArray[np.float64]:
         """Return scores and energies of rankings in one domain, shape (2, kind, ranking, step + 1)."""
         builder = _Builder(self, rankings[0].domain, item, kinds)
-        ends = scorer.score(torch.cat([builder.signal, *builder.baselines.values()]), item).cpu().numpy()
+        whole_and_none = [builder.signal, *builder.baselines.values()]
+        ends = scorer.score(partial(torch.cat, whole_and_none), item).cpu().numpy()
         counts, interior = self._counts(rankings[0]), self._interior(rankings[0])
         table = np.empty((2, len(kinds), len(rankings), len(interior) + 2))
         table[1, ..., 0], table[1, ..., -1] = 0, 1
@@ -308,7 +311,7 @@ class Task:
                 part = slice(done, done + -(-scorer.at_once(builder.signal) // len(kinds)))
                 made = builder.perturbed(ranks.index_select(0, row[part]), count[part])
                 inputs, energies = zip(*made.values(), strict=True)
-                scores = scorer.score(torch.cat(inputs), item).unflatten(0, (len(kinds), -1))
+                scores = scorer.score(partial(torch.cat, inputs), item).unflatten(0, (len(kinds), -1))
                 found.append(torch.stack([scores, torch.stack(energies).to(scores)]))
                 done += found[-1].shape[2]
             table[..., 1:-1] = torch.cat(found, dim=2).unflatten(2, (len(rankings), -1)).cpu().numpy()
@@ -318,7 +321,14 @@ class Task:
             number, _, step = np.unravel_index(row, table[0].shape)
             return f"item {item} at step {step} of {kinds[number]}"
 
-        require_finite_scores(torch.from_numpy(table[0]).flatten(), named)
+        scores = require_finite_scores(torch.from_numpy(table[0]).flatten(), named)
+        if self.protocol.area == "published" and bool((scores < 0).any()):
+            lowest = int(scores.argmin())
+            raise ValueError(
+                f"`area='published'` divides by a curve's largest value, so that no score may be below 0; that of "
+                f"{named(lowest)} is {float(scores[lowest]):.4g}. Measure a probability, or pass a protocol of another "
+                f"area, e.g. `protocol='wam'`."
+            )
         return table
 
 
@@ -366,8 +376,11 @@ class _Builder:
         flat = inputs.flatten(1)
         shape = (-1, *[1] * (inputs.ndim - 1))
         low, high = (end.reshape(shape) for end in torch.aminmax(flat, dim=1))
-        spread_out = (inputs - low) / (high - low).clamp(min=torch.finfo(inputs.dtype).tiny)
-        return spread_out * (self.signal.amax() - self.signal.amin()) + self.signal.amin()
+        least, most = self.signal.amin(), self.signal.amax()
+        # What taking everything out leaves is rounding, which must not be stretched to a picture of noise.
+        flat_to = 64 * torch.finfo(torch.float32).eps * (most - least)
+        spread_out = torch.where(high - low > flat_to, (inputs - low) / (high - low), 0)
+        return spread_out * (most - least) + least
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -386,16 +399,22 @@ class Scorer:
         size = self.sub_batch.size
         return size * max(1, _SMALL // (size * like.numel()))
 
-    def score(self, inputs: Tensor, item: int) -> Tensor:
-        """Return the score of every input, shape (row,)."""
-        done, found = 0, []
+    def score(self, make: Callable[[], Tensor], item: int) -> Tensor:
+        """Return the score of every input that `make` makes, shape (row,).
+
+        They are made again after memory ran out, since a model may have changed them in place by then.
+        """
+        inputs, spoilt, done, found = make(), False, 0, []
         while done < len(inputs):
+            if spoilt:
+                inputs, spoilt = make(), False
             part = inputs[done : done + min(len(inputs) - done, self.sub_batch.size)]
             try:
                 with self.sub_batch.timed(len(part), inputs.device):
                     output = run_model(self.model, part, None)
             except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
                 self.sub_batch.shrink(len(part), error)
+                spoilt = True
                 continue
             found.append(self._measured(output, len(part), item).detach().double())
             done += len(part)
@@ -420,6 +439,11 @@ class Scorer:
         wanted = require_classes(self.target[item].to(columns.device).reshape(-1), columns.shape[1])
         if self.protocol.quantity == "logit":
             return columns[:, wanted[0]]
+        if columns.shape[1] == 1 and self.probability == "softmax":
+            raise ValueError(
+                "The softmax of one column is always 1; the model's output has one. Pass `probability='sigmoid'`, or "
+                "'none' if it is a probability."
+            )
         columns = probabilities(columns, self.probability)
         if self.protocol.quantity == "probability":
             return columns[:, wanted[0]]
@@ -453,6 +477,14 @@ def _overridden(rule: Protocol, overrides: Mapping[str, Any]) -> Protocol:
     return rule.with_overrides(**{name: overrides[name] for name in known if overrides.get(name) is not None})
 
 
+def _told_apart(rule: Protocol, probability: str) -> Protocol:
+    """Name a rule, as after an override, after what makes its probabilities, if it measures any: usually softmax."""
+    words = [word for word in rule.name.split(", ") if not word.startswith("probability=")]
+    if probability != "softmax" and rule.quantity != "logit":
+        words.append(f"probability={probability}")
+    return dataclasses.replace(rule, name=", ".join(words))
+
+
 def _wanted(
     target: object, importances: Mapping[str, Importance], signal: Tensor, rule: Protocol
 ) -> Tensor | Score | None:
@@ -461,8 +493,13 @@ def _wanted(
     explained = [given for given in importances.values() if isinstance(given, Explanation)]
     if rule.quantity == "contrast":
         if target is None:
-            asked = {tuple(given.settings["contrast"]) for given in explained if "contrast" in given.settings}
-            target = Contrast(*asked.pop()) if len(asked) == 1 else None
+            asked = {tuple(given.settings.get("contrast", ())) for given in explained}
+            if len(asked) > 1:
+                raise ValueError(
+                    "The explanations must be of one contrast; theirs differ, or are of a class. Pass what is to be "
+                    "measured, e.g. `target=Contrast(1, 0)`."
+                )
+            target = Contrast(*pair) if (pair := next(iter(asked), ())) else None
         if isinstance(target, Contrast):
             return torch.tensor([[target.first, target.second]]).expand(items, 2)
         pairs = None

@@ -105,21 +105,27 @@ _CHARACTER = 0.58
 def head(figure: FigureBase, text: str) -> None:
     """Write above the figure."""
     size = SIZE + 0.5
-    figure.suptitle(_wrapped(figure, text, size), fontsize=size, fontweight="bold", **TEXT)
+    figure.suptitle(wrapped(text, _width(figure), size), fontsize=size, fontweight="bold", **TEXT)
 
 
 def foot(figure: FigureBase, text: str) -> None:
     """Write below the figure: how to read it."""
     size = SIZE - 1.5
-    figure.supxlabel(_wrapped(figure, text, size), fontsize=size, fontweight="normal", **(TEXT | {"color": FAINT}))
+    figure.supxlabel(
+        wrapped(text, _width(figure), size), fontsize=size, fontweight="normal", **(TEXT | {"color": FAINT})
+    )
 
 
-def _wrapped(figure: FigureBase, text: str, size: float) -> str:
-    """Break lines that are wider than the figure; matplotlib's own `wrap` keeps no room for the lines that it adds."""
-    box: Bbox = figure.bbox  # type: ignore[attr-defined]  # figures and their parts have both
-    points = box.width / figure.dpi * 72  # type: ignore[attr-defined]
-    most = int(points / (_CHARACTER * size))
+def wrapped(text: str, width: float, size: float) -> str:
+    """Break lines that are wider than so many inches; matplotlib's own `wrap` keeps no room for the lines it adds."""
+    most = int(72 * width / (_CHARACTER * size))
     return "\n".join(textwrap.fill(line, most) for line in text.split("\n"))
+
+
+def _width(figure: FigureBase) -> float:
+    """Return the width of a figure in inches."""
+    box: Bbox = figure.bbox  # type: ignore[attr-defined]  # figures and their parts have both
+    return float(box.width / figure.dpi)  # type: ignore[attr-defined]
 
 
 def say(axes: Axes, sentence: str) -> None:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure, FigureBase
 
 from wam_widgets.attribution import Explanation
 
-from .canvas import SIZE, TEXT, WIDTH, Colours, foot, head, new_figure, title
+from .canvas import SIZE, TEXT, WIDTH, Colours, foot, head, new_figure, title, wrapped
 from .planes import Plane, array_of, cells_of, planes_of
 from .words import Per, heading, require_item, require_per, scale_words, unit
 
@@ -45,9 +45,13 @@ def heatmap(explanation: Explanation, item: int = 0) -> Figure:
     across = (width - 1.0 - 0.6 * len(planes)) / sum(widths)  # inches per unit of the grid
     height = 1.6 if sound else min(max(plane.ratio * plane.width for plane in planes) * across, 7.0)
     figure = new_figure(width, height + 1.3)
-    head(figure, heading(explanation, item))
+    head(figure, heading(explanation, item) + ("\nheat map: all scales, central slices" if len(planes) > 1 else ""))
     panels = np.ravel(figure.subplots(1, len(planes), width_ratios=widths))
     draw_heat(figure, list(panels), explanation, item, length=height)
+    if len(planes) > 1:
+        for axes, plane in zip(panels, planes, strict=True):
+            room = max(across * plane.width + 0.3, 0.7)  # inches, with a part of the gap beside the panel
+            title(axes, wrapped(plane.place, room, SIZE))
     return figure
 
 
@@ -88,15 +92,19 @@ def scale_maps(explanation: Explanation, item: int = 0, *, per: Per | None = Non
 
 
 def draw_heat(figure: FigureBase, panels: list[Axes], explanation: Explanation, item: int, *, length: float) -> None:
-    """Draw the heat map over the faint signal, one panel per plane, with a colour bar of about `length` inches."""
+    """Draw the heat map over the faint signal, one panel per plane, with a colour bar of about `length` inches.
+
+    A panel that is alone says what it is; of several, the caller does.
+    """
     values = array_of(explanation.heatmap()[item])
     planes = planes_of(explanation)[: len(panels)]
     colours = Colours.shared_by([plane.cut(values) for plane in planes], signed=False, see_through=True)
     for axes, plane in zip(panels, planes, strict=True):
         plane.show_signal(axes, array_of(explanation.signal[item]), faint=True)
         plane.lay_over(axes, values, colours)
-        named = ("heat map: all scales", plane.name, plane.reduced)
-        title(axes, (", " if len(plane.size) == 1 else "\n").join(part for part in named if part))
+        if len(panels) == 1:
+            named = ("heat map: all scales", plane.name, plane.reduced)
+            title(axes, (", " if len(plane.size) == 1 else "\n").join(part for part in named if part))
     if not colours.empty:
         colours.bar(figure, panels, unit(explanation, "sample"), length=length)
 

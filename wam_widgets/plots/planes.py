@@ -45,12 +45,17 @@ class Plane:
 
     @property
     def name(self) -> str:
+        """Where a volume is cut, in a title's words."""
+        return f"central slice, {self.place}" if self.place else ""
+
+    @property
+    def place(self) -> str:
         """Where a volume is cut."""
         if self.across is None:
             return ""
         index = self.size[self.across] // 2
         place = number(index * self.grid.spacing[self.across])
-        return f"central slice, {plain(self.grid.axes[self.across])} = {place} {plain(self.grid.units[self.across])}"
+        return f"{plain(self.grid.axes[self.across])} = {place} {plain(self.grid.units[self.across])}"
 
     @property
     def reduced(self) -> str:

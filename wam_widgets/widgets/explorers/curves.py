@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from torch import Tensor
 from wam_widgets.attribution import Explanation
 from wam_widgets.checks import require_one_of
 from wam_widgets.evaluation import FaithfulnessReport
+from wam_widgets.evaluation.protocols import given_baseline
 from wam_widgets.evaluation.ranking import GroupedDomain, Importance, Ranking
 from wam_widgets.evaluation.tracing import KINDS, Kind, Task
 from wam_widgets.plots.canvas import png
@@ -118,13 +119,7 @@ class CurveScrubber(CurveView):
         named = _require_explanations(explanations, report)
         self._task = _task_of(report, signal, named, segments)
         rankings = _rankings_of(report, self._task)
-        wanted = list(rankings) if methods is None else list(methods)
-        for name in wanted:
-            require_one_of("methods", name, rankings)
-        if not wanted:
-            raise ValueError(
-                f"`methods` must name at least one of {', '.join(map(repr, rankings))}; got none. Leave it out for all."
-            )
+        wanted = list(rankings) if methods is None else _require_methods(methods, rankings)
         self._rankings: dict[str, Ranking] = {name: rankings[name] for name in rankings if name in wanted}
         self._explained = next((each for each in named.values() if isinstance(each, Explanation)), None)
         _require_small(self._task)
@@ -303,11 +298,32 @@ class CurveScrubber(CurveView):
 
 
 def _require_report(report: object) -> FaithfulnessReport:
-    if isinstance(report, FaithfulnessReport):
-        return report
-    raise TypeError(
-        f"`report` must be a FaithfulnessReport; got {type(report).__name__}. Pass what `evaluate` returned."
-    )
+    if not isinstance(report, FaithfulnessReport):
+        raise TypeError(
+            f"`report` must be a FaithfulnessReport; got {type(report).__name__}. Pass what `evaluate` returned."
+        )
+    for kind in KINDS:
+        baseline = getattr(report.protocol, f"{kind}_baseline")
+        if isinstance(baseline, str) and baseline.startswith(given_baseline("")):
+            raise ValueError(
+                f"`report` must hold its baseline, of which frames are made; got one of `benchmark`, which only names "
+                f"the tensor, {baseline!r}. Pass the report of `wam.evaluate(…)` of the items that you want to see."
+            )
+    return report
+
+
+def _require_methods(methods: object, rankings: Mapping[str, Ranking]) -> list[str]:
+    """Return the names of methods whose steps can be looked at."""
+    known = ", ".join(map(repr, rankings))
+    if isinstance(methods, str) or not isinstance(methods, Iterable):
+        raise TypeError(
+            f"`methods` must be a sequence of names, some of {known}; got {methods!r}. Pass e.g. "
+            f"`methods=[{next(iter(rankings))!r}]`."
+        )
+    wanted = [require_one_of("methods", name, rankings) for name in methods]
+    if not wanted:
+        raise ValueError(f"`methods` must name at least one of {known}; got none. Leave it out for all.")
+    return wanted
 
 
 def _require_explanations(explanations: object, report: FaithfulnessReport) -> dict[str, Importance]:
@@ -376,7 +392,8 @@ def _require_same(name: str, kind: Kind, found: Tensor, reported: NDArray[np.flo
     if np.abs(found.cpu().numpy() - reported).max() > _SAME:
         raise ValueError(
             f"`report` must be of `signal` and `explanations`; got others, since the {kind} of {name!r} has other "
-            f"energies. Pass exactly what `evaluate` was given."
+            f"energies. Pass exactly what `evaluate` was given. (In a report that was joined, or of `benchmark`, items "
+            f"have seeds of their own, by which equal units and noise were drawn: pass one of a single `evaluate`.)"
         )
 
 
