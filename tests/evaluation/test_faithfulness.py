@@ -486,6 +486,7 @@ def evaluate(explanations: Any = None, **options: Any) -> FaithfulnessReport:
             TypeError,
             r"`explanations` must be a dict of name and explanation with at least one.*emp",
         ),
+        (lambda: evaluate({1: HEAT, "1": HEAT}), ValueError, r"names that differ as words; got \[1, '1'\]. Rename one"),
         (
             lambda: evaluate(HEAT),
             TypeError,

@@ -175,7 +175,7 @@ WRONG: list[tuple[Any, Any, dict[str, Any], type[Exception], str]] = [
     (HEAT, MASK[0], {}, ValueError, r"`masks` must have the shape of the maps, .* = \(2, 3, 4\); got \(3, 4\)"),
     (HEAT, torch.ones(2, 2, 3, 4, dtype=torch.bool), {}, ValueError, r"Of `Pairs`, pass `pairs\.mask`"),
     (HEAT, MASK.float(), {}, TypeError, r"`masks` must be truth values; got torch\.float32.*`masks > 0`"),
-    (HEAT, None, {}, TypeError, r"`masks` must be truth values; got NoneType"),
+    (HEAT, None, {}, TypeError, r"`masks` must be truth values; got NoneType.*mixed have no place"),
     (HEAT, MASK & torch.tensor([True, False])[:, None, None], {}, ValueError, r"true somewhere.*that of item 1 is not"),
     (HEAT[0, 0], MASK, {}, ValueError, r"\(item, \*space\).*got \(4,\).*`map\[None\]`"),
     (HEAT[None, None], MASK, {}, ValueError, r"Add up its channels"),

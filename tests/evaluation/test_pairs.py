@@ -325,7 +325,7 @@ PAIRS = Pairs(PICTURES, CLASSES)
                 "got 3. Pass `count=2`, or more items."
             ),
         ),
-        (lambda: draw_pairs([1, 1], 1), ValueError, "0 of these 2 items of 1 classes"),
+        (lambda: draw_pairs([1, 1], 1), ValueError, "0 of these 2 items of 1 classes; got 1. Add items of another"),
         (lambda: draw_pairs([0, 1], 0), ValueError, "`count` must be a whole number of at least 1; got 0."),
         (lambda: draw_pairs([0, 1], 1, seed=-1), ValueError, "`seed` must be a whole number of at least 0; got -1."),
         (lambda: draw_pairs([[0, 1]], 1), TypeError, "one class per item; got torch.int64 of shape (1, 2)"),  # type: ignore[list-item]

@@ -234,7 +234,10 @@ def _require_masks(masks: object, heat: Tensor) -> Bool[Tensor, " item *space"]:
     found = real_numbers(masks)
     if found is None or found.dtype != torch.bool:
         got = type(masks).__name__ if found is None else found.dtype
-        raise TypeError(f"`masks` must be truth values; got {got}. Pass e.g. `pairs.mask`, or `masks > 0`.")
+        raise TypeError(
+            f"`masks` must be truth values; got {got}. Pass e.g. `pairs.mask` of two things side by side (two that are "
+            f"mixed have no place), or `masks > 0`."
+        )
     if found.shape != heat.shape:
         raise ValueError(
             f"`masks` must have the shape of the maps, (item, *space) = {tuple(heat.shape)}; got {tuple(found.shape)}. "

@@ -300,9 +300,10 @@ def draw_pairs(classes: Int[Tensor, " item"] | Sequence[int], count: int, *, see
     sizes = np.unique(given, return_counts=True)[1]
     possible = (len(given) ** 2 - int((sizes**2).sum())) // 2
     if wanted > possible:
+        remedy = f"Pass `count={possible}`, or more items" if possible else "Add items of another class"
         raise ValueError(
             f"`count` must be at most the number of pairs of different classes, {possible} of these {len(given)} items "
-            f"of {len(sizes)} classes; got {wanted}. Pass `count={possible}`, or more items."
+            f"of {len(sizes)} classes; got {wanted}. {remedy}."
         )
     chance = np.random.default_rng(require_count("seed", seed, 0, at_least=0))
     found: dict[tuple[int, int], NDArray[np.int64]] = {}

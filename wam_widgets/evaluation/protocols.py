@@ -41,7 +41,7 @@ Baseline = float | Tensor | str | None
 #: Baselines that are made of the signal.
 MADE = ("mean", "blur", "noise", "band_mean")
 
-#: A curve has no more units to tell apart, and a table of more would not fit.
+#: More steps than a table can hold, or anyone would look at.
 _MOST_STEPS = 2**16
 
 #: The fields that the argument `baseline` overrides.

@@ -186,7 +186,12 @@ def require_explanations(explanations: object, argument: str = EXPLANATIONS) -> 
             f"{'an empty one' if isinstance(explanations, Mapping) else type(explanations).__name__}. Pass e.g. "
             f"`{{'WAM': explanation}}`."
         )
-    return {str(name): given for name, given in explanations.items()}
+    named = {str(name): given for name, given in explanations.items()}
+    if len(named) < len(explanations):
+        raise ValueError(
+            f"`{argument}` must have names that differ as words; got {list(explanations)!r}. Rename one of those alike."
+        )
+    return named
 
 
 def require_segments(segments: Tensor | None, signal: Tensor, rule: Protocol, *, alike: bool = True) -> Tensor | None:
