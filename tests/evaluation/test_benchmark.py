@@ -15,7 +15,7 @@ import weakref
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -477,9 +477,17 @@ def test_memory_holds_one_item_at_a_time(tmp_path: Path) -> None:
 # ------------------------------------------------------------------------------------------------------------ bad input
 
 
+class Doubled(SmallNet):
+    """The same weights and another use of them."""
+
+    def forward(self, signal: Tensor) -> Tensor:
+        return 2 * super().forward(signal)
+
+
 @pytest.mark.parametrize(
     ("change", "difference"),
     [
+        ({"model": Doubled(2, 1)}, "`model.class` was .*SmallNet"),
         ({"seed": 1}, "`seed` was 0 and is now 1"),
         ({"steps": 5}, r"`protocols.wam, steps=4` .* is missing now; `protocols.wam, steps=5` is new"),
         ({"model": SmallNet(2, 1)}, None),
@@ -513,6 +521,65 @@ def test_a_store_of_another_models_weights_is_refused(tmp_path: Path) -> None:
         other.linear.bias.add_(1)
     with pytest.raises(ValueError, match=r"`model\.weights` was"):
         run(tmp_path / "a.sqlite", dataset=data(2), model=other)
+
+
+def shifted(by: int) -> Any:
+    return lambda output: output[:, by]
+
+
+def test_a_store_of_another_activation_or_score_is_refused(tmp_path: Path) -> None:
+    layers = torch.nn.Flatten(), torch.nn.Linear(64, 3, dtype=torch.float64)
+    methods = {"saliency": Explainer("saliency", level=2)}
+    options: dict[str, Any] = {"dataset": data(2), "methods": methods, "target": shifted(1)}
+    run(tmp_path / "a.sqlite", model=torch.nn.Sequential(*layers, torch.nn.Tanh()), **options)
+    with pytest.raises(ValueError, match=r"`model\.layers` was"):
+        run(tmp_path / "a.sqlite", model=torch.nn.Sequential(*layers, torch.nn.ReLU()), **options)
+    options["target"] = shifted(2)
+    with pytest.raises(ValueError, match=r"`target\.caught\.by` was 1 and is now 2"):
+        run(tmp_path / "a.sqlite", model=torch.nn.Sequential(*layers, torch.nn.Tanh()), **options)
+
+
+@pytest.mark.usefixtures("as_a_user")
+@pytest.mark.parametrize(
+    "groups",
+    [list(range(4)), np.arange(4), torch.arange(4), tuple(np.arange(4, dtype=np.uint8)), range(4)],
+    ids=["list", "array", "tensor", "tuple", "range"],
+)
+def test_the_same_groups_are_the_same_run_whatever_holds_them(tmp_path: Path, groups: Any) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "a.sqlite", dataset=data(4), groups=[0, 1, 2, 3], progress=lambda done, total: done < 2)
+    report = run(tmp_path / "a.sqlite", dataset=data(4), groups=groups)
+    assert report.faithfulness().groups == (0, 1, 2, 3)
+
+
+def test_groups_may_be_tuples_of_the_numbers_of_numpy(tmp_path: Path) -> None:
+    expected = (("a", 0, 0.5), ("b", 1, 0.5), ("a", 2, 0.5))
+    given = [(name, np.int64(number), np.float32(half)) for name, number, half in expected]
+    report = run(tmp_path / "a.sqlite", dataset=data(3), groups=given)
+    assert report.faithfulness().groups == expected
+    by_function = run(tmp_path / "b.sqlite", dataset=data(3), groups=lambda item: given[item[1]])
+    assert by_function.faithfulness().groups == expected
+    same(records(tmp_path / "a.sqlite"), records(tmp_path / "b.sqlite"))
+
+
+@pytest.mark.parametrize("kind", [list, iter], ids=["by number", "as a stream"])
+def test_items_whose_groups_have_changed_are_refused(tmp_path: Path, kind: Any) -> None:
+    class Families:
+        """What is known of the data set: a class, whose attributes no fingerprint tells."""
+
+        of: ClassVar = {0: "dog", 1: "cat", 2: "owl"}
+
+    def family(item: Any) -> str:
+        found: str = Families.of[item[1]]
+        return found
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "a.sqlite", dataset=kind(data(4)), groups=family, progress=lambda done, total: done < 3)
+    Families.of[1] = "fox"
+    with pytest.raises(ValueError, match=r"item 1 of `dataset` is not the one that was measured.*labels and groups"):
+        run(tmp_path / "a.sqlite", dataset=kind(data(4)), groups=family)
+    Families.of[1] = "cat"
+    assert run(tmp_path / "a.sqlite", dataset=kind(data(4)), groups=family).items == 4
 
 
 def test_another_data_set_of_the_same_length_is_refused(tmp_path: Path) -> None:
@@ -597,6 +664,19 @@ BAD: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "groups": ({"groups": [1]}, ValueError, "group of every item, 40; got 1"),
     "no groups": ({"groups": 3}, TypeError, "groups=lambda item"),
     "group": ({"groups": lambda item: item[0]}, TypeError, "a word or a number"),
+    "group within": ({"groups": [("a", None)] * 40}, TypeError, "a word or a number; item 0 has None"),
+    "group NaN": ({"groups": lambda item: ("a", np.nan)}, ValueError, "item 0 has NaN, which belongs to no other"),
+    "groups NaN": ({"groups": [0.0] * 39 + [np.nan]}, ValueError, "`groups` must hold .*; got NaN"),
+    "lazy": (
+        {"model": torch.nn.Sequential(torch.nn.Flatten(), torch.nn.LazyLinear(3))},
+        ValueError,
+        r"all its weights; '1\.weight', of a lazy layer.*Run the model once: `model\(signal\)`",
+    ),
+    "meta": (
+        {"model": torch.nn.Linear(8, 3, device="meta")},
+        ValueError,
+        r"all its weights; 'weight' is on the device 'meta'.*to_empty",
+    ),
     "seed": ({"seed": -1}, ValueError, "`seed`"),
     "large seed": ({"seed": 2**31}, ValueError, "less than"),
     "controls": ({"controls": 0}, ValueError, "`controls`"),
@@ -705,6 +785,36 @@ def test_a_run_on_a_cluster_that_loses_a_worker_ends_with_the_same_rows(client: 
     same(records(tmp_path / "alone.sqlite"), records(tmp_path / "a.sqlite"))
     client.wait_for_workers(2, timeout=60)
     assert workers[0] not in client.run(os.getpid).values()
+
+
+def test_items_that_a_cluster_drops_as_it_restarts_are_sent_again(client: Any, alone: Path, tmp_path: Path) -> None:
+    def restart(done: int, total: int) -> None:
+        if done == 4:
+            client.restart()  # others are under way, and dropped
+
+    report = run(tmp_path / "a.sqlite", model=Fails(2, 1), dataset=damaged(), client=client, progress=restart)
+    assert len(report.failed) == 4, "those of the data, none of the cluster"
+    same(records(alone), records(tmp_path / "a.sqlite"))
+
+
+def test_a_cluster_that_ends_leaves_no_failures_behind(alone: Path, tmp_path: Path) -> None:
+    distributed: Any = import_module("distributed")
+    here = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": None, "silence_logs": 50}
+    options: dict[str, Any] = {"model": Fails(2, 1), "dataset": damaged()}
+
+    def end(done: int, total: int) -> None:
+        if done == 4:
+            ending.close()
+
+    with (
+        distributed.LocalCluster(**here) as cluster,
+        distributed.Client(cluster) as ending,
+        pytest.raises(RuntimeError, match=r"The cluster ended; all that was finished .* with a new client"),
+    ):
+        run(tmp_path / "a.sqlite", client=ending, progress=end, **options)
+    assert 4 <= done(tmp_path / "a.sqlite") < 12
+    run(tmp_path / "a.sqlite", **options)
+    same(records(alone), records(tmp_path / "a.sqlite"))
 
 
 def test_a_run_on_a_cluster_goes_on_where_one_alone_was_stopped(client: Any, alone: Path, tmp_path: Path) -> None:

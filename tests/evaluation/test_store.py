@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import functools
+import json
+import os
+import shutil
 import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from wam_widgets.evaluation.fingerprint import fingerprint
-from wam_widgets.evaluation.store import Record, Row, Store, differences
+from wam_widgets.evaluation.store import PATIENCE, Record, Row, Store, differences
 
 SETTINGS = {"seed": 0, "methods": {"WAM": {"level": 3}}}
 
@@ -19,6 +31,49 @@ FACTOR = 2
 
 def uses_a_global(value: int) -> int:
     return FACTOR * value
+
+
+WEIGHTS = [1.0, 2.0]
+NAMES = {"a": {"cat", "dog", "owl"}, "b": (1, None)}
+
+
+def helper(value: float) -> float:
+    return value + WEIGHTS[0]
+
+
+def uses_others(value: float) -> list[float]:
+    return [helper(value) for _ in NAMES]
+
+
+class Scaled:
+    """A method as an object."""
+
+    __slots__ = ("by", "itself")
+
+    def __init__(self, by: object) -> None:
+        self.by = by
+        self.itself = self
+
+    def __call__(self, value: Any) -> Any:
+        return value * self.by
+
+
+class Recounting(Scaled):
+    """Leaves a counter out."""
+
+    calls = 0
+
+    def __getstate__(self) -> Any:
+        return self.by
+
+
+def of_all_kinds() -> list[Any]:
+    """Return things that are described, with the same values in every process."""
+    layers = torch.nn.Sequential(torch.nn.Linear(2, 1), torch.nn.ReLU())
+    torch.nn.init.ones_(layers[0].weight)  # type: ignore[arg-type]
+    torch.nn.init.ones_(layers[0].bias)  # type: ignore[arg-type]
+    others = [frozenset("abcdef"), np.array(["a"]), {helper: object()}, threading.Lock(), functools.lru_cache(helper)]
+    return [uses_others, Scaled(layers), Scaled(helper), layers, functools.partial(uses_others, 2), *others]
 
 
 def row(method: str = "WAM", protocol: str = "wam", domain: str = "haar", steps: int = 4) -> Row:
@@ -162,3 +217,161 @@ def test_functions_are_told_apart_by_what_they_do() -> None:
         assert fingerprint(uses_a_global) != before
     assert fingerprint(uses_a_global) == before
     assert fingerprint(lambda value: value + 1) != fingerprint(lambda value: value + 2)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (torch.nn.Sequential(torch.nn.Tanh()), torch.nn.Sequential(torch.nn.ReLU())),
+        (torch.nn.AvgPool2d(2), torch.nn.AvgPool2d(2, stride=1)),
+        (Scaled(1), Scaled(-1)),
+        (Scaled(torch.nn.Tanh()), Scaled(torch.nn.ReLU())),
+        (Scaled(1).__call__, Scaled(2).__call__),
+        (Scaled(1), Recounting(1)),
+        ([{1}], [{2}]),
+        (np.array(["a"]), np.array(["b"])),
+        (functools.lru_cache(helper), functools.lru_cache(uses_others)),
+    ],
+    ids=["layers", "options", "attributes", "models within", "methods", "classes", "sets", "words", "caches"],
+)
+def test_things_that_do_otherwise_look_otherwise(first: Any, second: Any) -> None:
+    assert fingerprint(first) != fingerprint(second)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("WEIGHTS", [1.5, 2.0]),
+        ("NAMES", {"a": {"cat"}}),
+        ("helper", lambda value: value),
+        ("FACTOR", 5),  # which isn't used
+    ],
+)
+def test_what_a_function_uses_by_way_of_others_counts(name: str, value: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = fingerprint(uses_others), fingerprint(Scaled(uses_others))
+    monkeypatch.setattr(f"{__name__}.{name}", value)
+    after = fingerprint(uses_others), fingerprint(Scaled(uses_others))
+    assert (before[0] != after[0]) == (before[1] != after[1]) == (name != "FACTOR")
+
+
+def test_an_object_says_itself_what_counts() -> None:
+    used = Recounting(2)
+    used.calls = 7
+    assert fingerprint(used) == fingerprint(Recounting(2)) != fingerprint(Recounting(3))
+
+
+def test_another_process_finds_the_same() -> None:
+    """Whatever its addresses and the order of its sets."""
+    code = f"import json; from {__name__} import *; print(json.dumps(fingerprint(of_all_kinds())))"
+    for hashing in ("1", "2"):
+        environment = {**os.environ, "PYTHONHASHSEED": hashing}
+        told = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True)
+        assert json.loads(told.stdout) == json.loads(json.dumps(fingerprint(of_all_kinds())))
+
+
+def test_of_two_runs_that_begin_in_one_file_one_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Store(tmp_path / "a.sqlite", {"seed": 0}) as first, Store(tmp_path / "a.sqlite", {"seed": 1}) as second:
+        with pytest.raises(ValueError, match=r"one run; a run with other settings has begun in .*file of its own"):
+            first.add(record(0, row()))
+        second.add(record(1, row()))
+        assert [each.item for each in second.records()] == [1]
+    make = Store._make
+
+    def later(store: Store, configuration: Any) -> None:
+        """Another process makes the file in between."""
+        monkeypatch.setattr(Store, "_make", make)
+        with Store(tmp_path / "b.sqlite", {"seed": 0}) as quicker:
+            quicker.add(record(0, row()))
+        make(store, configuration)
+
+    monkeypatch.setattr(Store, "_make", later)
+    with pytest.raises(ValueError, match="`seed` was 0 and is now 1"):
+        Store(tmp_path / "b.sqlite", {"seed": 1})
+
+
+def test_a_file_that_another_program_locks_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert PATIENCE >= 10
+    monkeypatch.setattr("wam_widgets.evaluation.store.PATIENCE", 0.1)
+    with Store(tmp_path / "a.sqlite", SETTINGS) as store, closing(sqlite3.connect(tmp_path / "a.sqlite")) as other:
+        other.execute("BEGIN IMMEDIATE")
+        locked = r"locked by another program.*a\.sqlite' still is after 0\.1 s.*Close what"
+        with pytest.raises(OSError, match=locked):
+            store.add(record(0, row()))
+        with pytest.raises(OSError, match=locked):
+            store.forget_failures()
+        assert store.done() == 0
+        other.rollback()
+        store.add(record(0, row()))
+
+
+def test_a_damaged_file_is_told_as_such_by_all_that_reads_and_writes(tmp_path: Path) -> None:
+    with Store(tmp_path / "a.sqlite", SETTINGS) as store:
+        for item in range(30):
+            store.add(record(item, row()))
+    bits = (tmp_path / "a.sqlite").read_bytes()
+    with Store(tmp_path / "a.sqlite") as store:
+        (tmp_path / "a.sqlite").write_bytes(bits[:4096] + b"\xff" * (len(bits) - 4096))
+        reads = (
+            store.done,
+            store.failed,
+            store.warned,
+            store.seconds,
+            lambda: store.digest(1),
+            lambda: store.table("wam"),
+        )
+        for act in (*reads, lambda: list(store.records()), lambda: store.add(record(0, row()))):
+            with pytest.raises(
+                OSError, match=r"a\.sqlite' is damaged\. Restore a copy, or try `sqlite3 a\.sqlite \.recover`"
+            ):
+                act()
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that other users can see."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        stored = Path(name) / "stored"
+        stored.mkdir()
+        yield stored
+        stored.chmod(0o755)
+
+
+@contextmanager
+def as_a_reader(folder: Path) -> Iterator[None]:
+    """Become somebody who may read what is in a folder, but not write there: the superuser may always."""
+    for each in folder.iterdir():
+        each.chmod(0o444)
+    folder.chmod(0o555)
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+
+
+def test_one_who_may_only_read_can_open_what_is_finished(folder: Path) -> None:
+    path = folder / "a b?.sqlite"
+    with Store(path, SETTINGS) as store:
+        store.add(record(0, row()))
+    with as_a_reader(folder):
+        with Store(path) as store:
+            assert (store.done(), store.configuration, store.table("wam").items) == (1, SETTINGS, (0,))
+        with pytest.raises(OSError, match="can be opened and written"):
+            Store(path, SETTINGS)
+
+
+def test_one_who_may_only_read_is_told_where_the_newest_items_of_a_stopped_run_are(
+    tmp_path: Path, folder: Path
+) -> None:
+    with Store(tmp_path / "a.sqlite", SETTINGS) as store:
+        store.add(record(0, row()))
+        for name in ("a.sqlite", "a.sqlite-wal"):  # as they are when it is killed
+            shutil.copy(tmp_path / name, folder)
+    with (
+        as_a_reader(folder),
+        pytest.raises(OSError, match=r"newest items .* are in 'a\.sqlite-wal'.*Copy both to a fol"),
+    ):
+        Store(folder / "a.sqlite")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import time
 import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.parameter import is_lazy
 
 import wam_widgets
 from wam_widgets.attribution import Contrast, Score
@@ -25,7 +27,7 @@ from wam_widgets.checks import optional_module, require_count, require_flag, req
 from .explainer import Explainer, Method, ask, require_methods
 from .faithfulness import FaithfulnessReport, trace
 from .fingerprint import fingerprint
-from .items import Data, Groups, Item, Items, groups_in_words, target_in_words
+from .items import Data, Groups, Item, Items, target_in_words
 from .protocols import Axis, Baseline, DomainName, Order, Protocol, Quantity, Unit, find_protocol, given_baseline
 from .ranking import METHODS, Importance
 from .running import (
@@ -387,17 +389,25 @@ def benchmark(
     ------
     TypeError, ValueError
         Before any pass: for a store of another run (what differs is said), a data set without labels where labels are
-        needed, methods that can't work for the first item that can be read, a model that can't be sent to workers, and
-        all that `evaluate` refuses. Of a stream, that an item isn't the one that was measured is told when it comes.
+        needed, methods that can't work for the first item that can be read, a model without values for its weights, one
+        that can't be sent to workers, and all that `evaluate` refuses. Told later: of a stream, that an item isn't the
+        one that was measured; and that a run with other settings has begun in the same file.
     OSError
-        If the store can't be opened or written.
+        If the store can't be opened or written, is damaged, or stays locked by another program.
     RuntimeError
-        If the first five items all fail, or all do.
+        If the first five items all fail, or all do; or the cluster ends, where what was finished is in the store.
     KeyboardInterrupt
         If interrupted: all that was finished is in the store.
 
     Notes
     -----
+    Whether a run is the same is seen by its settings and items; for modules by class, `forward`, `repr` and weights;
+    for functions by their code, defaults, and what they use of variables around them: numbers, words, tensors, modules,
+    and in your own code functions, lists, tuples, dicts, sets and arrays, six deep; for other objects by `__call__` and
+    their attributes, or what their `__getstate__` returns: leave counters and caches out there. Not seen are a module's
+    attributes that neither its weights nor its `extra_repr` show, the `forward` of its submodules, further methods of a
+    class, classes and single objects that a function uses, files, and environment variables.
+
     Dask has its workers give memory back to the system at once (`MALLOC_TRIM_THRESHOLD_`), so that on Linux the output
     of every large layer is mapped anew: EfficientNet-Lite0 takes 3.5 times as long on a CPU. Said before the cluster is
     made, `dask.config.set({"distributed.nanny.pre-spawn-environ": {"OMP_NUM_THREADS": 1}})` leaves that out.
@@ -414,6 +424,7 @@ def benchmark(
     4 WAM
     """
     require_model(model)
+    _require_weights(model)
     require_progress(progress)
     require_flag("retry", retry)
     require_batch_size(batch_size)
@@ -439,7 +450,6 @@ def benchmark(
         "version": wam_widgets.__version__,
         "model": fingerprint(model),
         **items.about,
-        "groups": groups_in_words(groups),
         "methods": {name: fingerprint(method) for name, method in named.items()},
         "protocols": {rule.name: fingerprint(rule) for rule in rules},
         "target": "label" if target == "label" else target_in_words(target),
@@ -452,6 +462,23 @@ def benchmark(
             kept.forget_failures()
         _run(model, job, items, kept, client, progress)
     return BenchmarkReport(Path(store), confidence)
+
+
+def _require_weights(model: Model) -> None:
+    """Raise if a module has parameters or buffers without values."""
+    if not isinstance(model, torch.nn.Module):
+        return
+    for name, each in itertools.chain(model.named_parameters(), model.named_buffers()):
+        if is_lazy(each):
+            raise ValueError(
+                f"`model` must have all its weights; {name!r}, of a lazy layer, gets its shape from the first input. "
+                f"Run the model once: `model(signal)`."
+            )
+        if each.is_meta:
+            raise ValueError(
+                f"`model` must have all its weights; {name!r} is on the device 'meta', which holds no values. Load "
+                f"them on another: e.g. `model.to_empty(device='cpu')`, then `model.load_state_dict(...)`."
+            )
 
 
 def _run(
@@ -516,7 +543,8 @@ def _require_same(item: Item | Record, before: str) -> None:
         index = item.index if isinstance(item, Item) else item.item
         raise ValueError(
             f"`store` must be of the same data set: item {index} of `dataset` is not the one that was measured. Name "
-            f"another file, or pass the items in the same order and with the same, fixed, transform."
+            f"another file, or pass the items in the same order, with the same labels and groups and the same, fixed, "
+            f"transform."
         )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
 from typing import Any
 
 import dask
@@ -94,37 +96,63 @@ def _spread(client: Any, name: str, todo: Iterator[Item | Record]) -> Iterator[R
                 yield item
                 continue
             while len(waiting) >= most:
-                yield _arrived(next(arriving), waiting)
+                yield from _arrived(client, name, arriving, waiting)
                 if time.monotonic() - asked > ASK_AGAIN:
-                    most, asked = max(2, AHEAD * sum(client.nthreads().values())), time.monotonic()
-            arriving.add(_submit(client, name, item, waiting))
+                    most, asked = max(2, AHEAD * _threads(client)), time.monotonic()
+            _submit(client, name, item, arriving, waiting)
         while waiting:
-            yield _arrived(next(arriving), waiting)
+            yield from _arrived(client, name, arriving, waiting)
     finally:
         arriving.clear()
-        client.cancel([future for _, future in waiting.values()])
-        client.unregister_worker_plugin(name)
+        if client.status == "running":
+            with contextlib.suppress(Exception):  # it may end now, and all that it holds with it
+                client.cancel([future for _, future in waiting.values()])
+                client.unregister_worker_plugin(name)
 
 
-def _submit(client: Any, name: str, item: Item, waiting: dict[str, tuple[Item, Any]]) -> Any:
-    key = f"{name}-{item.index}"
+def _threads(client: Any) -> int:
+    try:
+        return sum(client.nthreads().values())
+    except Exception as error:
+        _require_running(client, error)
+        raise
+
+
+def _submit(client: Any, name: str, item: Item, arriving: Any, waiting: dict[str, tuple[Item, Any]]) -> None:
+    key = f"{name}-{item.index}-{uuid.uuid4().hex}"  # another one each time: a client that restarts may drop the old
     # An item belongs in the graph, however large: there a lost worker's items are found again. Dask warns of it, and
     # catching that here would set free what an item being measured by another thread of this process warns of.
     with dask.config.set({"distributed.admin.large-graph-warning-threshold": sys.maxsize}):
-        future = client.submit(measure, name, item, key=key, pure=False)
+        try:
+            future = client.submit(measure, name, item, key=key, pure=False)
+        except Exception as error:
+            _require_running(client, error)
+            raise
     waiting[key] = item, future
-    return future
+    arriving.add(future)
 
 
-def _arrived(future: Any, waiting: dict[str, tuple[Item, Any]]) -> Record:
-    """Return what came back; where nothing can come, why."""
+def _arrived(client: Any, name: str, arriving: Any, waiting: dict[str, tuple[Item, Any]]) -> Iterator[Record]:
+    """Yield what came back, or why nothing can come; an item that the cluster has dropped is sent again."""
+    future = next(arriving)
     item, _ = waiting.pop(future.key)
     try:
         found: Record = future.result()
     except Exception as error:  # noqa: BLE001  # such as workers that die of this item, one after the other
+        _require_running(client, error)
+        if isinstance(error, CancelledError):
+            _submit(client, name, item, arriving, waiting)
+            return
         text = f"the cluster: {type(error).__name__}: {error}"
-        return Record(item.index, item.seed, item.group, None, item.digest, error=text)
-    return found
+        found = Record(item.index, item.seed, item.group, None, item.digest, error=text)
+    yield found
+
+
+def _require_running(client: Any, error: Exception) -> None:
+    if client.status != "running":
+        raise RuntimeError(
+            "The cluster ended; all that was finished is in the store. Call again with a new client, or without."
+        ) from error
 
 
 def measure(name: str, item: Item) -> Record:

@@ -19,6 +19,7 @@ from wam_widgets.transform.grid import require_signal
 
 from .fingerprint import digest, fingerprint
 from .running import FAILURES_AT_FIRST
+from .statistics import cluster_names
 
 Data = Any
 """A torch data set, or any iterable, of (signal, label), of signals, or of samples with `.signal` and `.target`."""
@@ -42,7 +43,7 @@ class Item:
     group: Any
     """The group that it belongs to."""
     digest: str
-    """Of its signal and label."""
+    """Of its signal, label and group."""
 
 
 class Items:
@@ -77,7 +78,7 @@ class Items:
                 f"Pass e.g. `torch.utils.data.TensorDataset(signals, labels)`."
             )
         values = list(dataset.values()) if isinstance(dataset, Mapping) else dataset
-        self._labelled, self._seed, self._groups = labelled, seed, groups
+        self._labelled, self._seed = labelled, seed
         self.total: int | None = None
         if isinstance(values, Sized):
             try:
@@ -87,8 +88,13 @@ class Items:
         by_number = hasattr(values, "__getitem__") and self.total is not None
         self._by_number: Any = values if by_number and not isinstance(values, IterableDataset) else None
         self._stream: Iterator[Any] = iter(()) if self._by_number is not None else iter(values)
-        self.about = {"dataset": f"{type(dataset).__module__}.{type(dataset).__qualname__}", "items": self.total}
-        self._require_groups(groups)
+        self._groups = self._require_groups(groups)
+        named = isinstance(self._groups, tuple)
+        self.about = {
+            "dataset": f"{type(dataset).__module__}.{type(dataset).__qualname__}",
+            "items": self.total,
+            "groups": digest(*map(repr, self._groups)) if named else fingerprint(groups),
+        }
         self.first = self._first()
 
     def __iter__(self) -> Iterator[tuple[int, Callable[[], Item]]]:
@@ -125,19 +131,16 @@ class Items:
         signal = require_signal(signal[None]).detach()
         target = _target(label) if self._labelled else None
         if callable(self._groups):
-            group: Any = self._groups(raw)
+            group = _group(self._groups(raw), index)
         else:
             group = index if self._groups is None else self._groups[index]
-        number = whole_number(group)
-        group = group if number is None else number  # a NumPy or torch integer is no JSON
-        if not isinstance(group, (str, int, float, tuple)):
-            raise TypeError(f"A group must be a word or a number; item {index} has {group!r}. Pass e.g. its `str`.")
         seed = self._seed << 32 | index
-        return Item(index, seed, signal, target, group, digest(signal, repr(target)))
+        return Item(index, seed, signal, target, group, digest(signal, repr(target), repr(group)))
 
-    def _require_groups(self, groups: Any) -> None:
+    def _require_groups(self, groups: Any) -> Any:
+        """Return the groups, if they are as many as the items, as JSON can hold them."""
         if groups is None or callable(groups):
-            return
+            return groups
         if not isinstance(groups, (Sequence, np.ndarray, torch.Tensor)) or isinstance(groups, str):
             raise TypeError(
                 f"`groups` must name the group of every item, or be a function of an item; got "
@@ -148,6 +151,22 @@ class Items:
                 f"`groups` must name the group of every item, {self.total}; got {len(groups)}. Pass e.g. the family of "
                 f"each recording."
             )
+        return tuple(_group(group, index) for index, group in enumerate(cluster_names("groups", groups)))
+
+
+def _group(given: Any, item: int) -> Any:
+    """Return a group as JSON can hold it: a word, a number of Python, or a tuple of these."""
+    if isinstance(given, tuple):
+        return tuple(_group(part, item) for part in given)
+    number = whole_number(given)
+    group = number if number is not None else given.item() if isinstance(given, np.generic) else given
+    if not isinstance(group, (str, int, float)):
+        raise TypeError(f"A group must be a word or a number; item {item} has {given!r}. Pass e.g. its `str`.")
+    if group != group:  # noqa: PLR0124  # only NaN is unequal to itself
+        raise ValueError(
+            f"A group must be a word or a number; item {item} has NaN, which belongs to no other. Name it."
+        )
+    return group
 
 
 def _noted(stream: Iterator[Any], begun: list[Any]) -> Iterator[Any]:
@@ -155,11 +174,6 @@ def _noted(stream: Iterator[Any], begun: list[Any]) -> Iterator[Any]:
     for raw in stream:
         begun.append(raw)
         yield raw
-
-
-def groups_in_words(groups: Groups) -> Any:
-    """Describe groups as JSON can hold it."""
-    return fingerprint(groups) if groups is None or callable(groups) else digest(*map(repr, groups))
 
 
 def target_in_words(target: int | Contrast | Score | None) -> Any:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 
 #: What the header of the file says: "WAM" and the version of the tables.
 APPLICATION = 0x57414D01
+
+#: Seconds to wait for another program that writes to the file.
+PATIENCE = 60.0
 
 #: Rows of the blob `curves`.
 CURVES = ("units", "insertion energy", "deletion energy", "insertion score", "deletion score")
@@ -120,7 +123,7 @@ class Store:
     FileNotFoundError
         If there is no such folder; or no such file, without a configuration.
     OSError
-        If the file can't be opened or written.
+        If the file can't be opened, read or written, then or later.
     TypeError
         If that is no path.
     ValueError
@@ -129,52 +132,64 @@ class Store:
 
     def __init__(self, path: str | Path, configuration: Mapping[str, Any] | None = None) -> None:
         self.path = _require_place(path, new=configuration is not None)
-        try:
-            self._connection = sqlite3.connect(self.path, timeout=60)
+        with self._told():
+            self._connection = sqlite3.connect(self.path, timeout=PATIENCE)
             try:
-                self._open(configuration)
+                if configuration is None:
+                    self._find()
+                else:
+                    self._prepare(json.loads(json.dumps(configuration)))
+                self._own = self._written()
             except BaseException:
                 self.close()
                 raise
-        except sqlite3.OperationalError as error:
-            raise OSError(
-                f"`store` must name a file that can be opened and written; SQLite says of {str(self.path)!r}: {error}. "
-                f"Name one in a folder of yours, or wait until another program has done with it."
-            ) from error
-        except sqlite3.DatabaseError as error:
-            raise ValueError(
-                f"`store` must be a file that `benchmark` has made, or a new one; {str(self.path)!r} is something "
-                f"else. Name another."
-            ) from error
 
-    def _open(self, configuration: Mapping[str, Any] | None) -> None:
-        made_by = self._value("PRAGMA application_id")
-        empty = self._value("SELECT count(*) FROM sqlite_master") == 0
-        if not empty and made_by != APPLICATION:
-            raise sqlite3.DatabaseError("another application's")
-        if empty and configuration is None:
+    def _find(self) -> None:
+        """Open what is there, to read it."""
+        try:
+            empty = self._is_empty()
+        except OSError as error:
+            if _code(error.__cause__) not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
+                raise
+            newest = self.path.with_name(f"{self.path.name}-wal")
+            if newest.is_file() and newest.stat().st_size:
+                raise OSError(
+                    f"The newest items of {str(self.path)!r}, whose run goes on or was stopped, are in "
+                    f"{newest.name!r}, which can be read only where one may write. Copy both to a folder of yours."
+                ) from error
+            self.close()  # a file in a folder in which one may only read
+            self._connection = sqlite3.connect(f"{self.path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)
+            empty = self._is_empty()
+        if empty:
             raise ValueError(f"{str(self.path)!r} has no results. Call `benchmark` with it first.")
+
+    def _prepare(self, wanted: Any) -> None:
+        """Open what is there, or make it, to write to it."""
+        empty = self._is_empty()
         self._connection.execute("PRAGMA journal_mode = WAL")  # a reader may look while a run writes
         self._connection.execute("PRAGMA synchronous = NORMAL")
-        if configuration is None:
-            return
-        wanted = json.loads(json.dumps(configuration))
         if empty:
             self._make(wanted)
-        elif differing := differences(self.configuration, wanted):
+        with self._writing():
+            if not (differing := differences(self.configuration, wanted)):
+                return
             if self._value("SELECT count(*) FROM rows"):
                 raise ValueError(
                     f"`store` must be new or of the same run; {str(self.path)!r} was made by a run with other "
                     f"settings: {'; '.join(differing[:5])}{' …' if len(differing) > 5 else ''}. Call `benchmark` with "
                     f"the settings of the store, or name another file."
                 )
-            with self._connection:  # nothing but failures: nothing is lost
-                self._connection.execute("DELETE FROM items")
-                self._connection.execute("UPDATE run SET configuration = ?", [json.dumps(wanted)])
+            self._connection.execute("DELETE FROM items")  # nothing but failures: nothing is lost
+            self._connection.execute("UPDATE run SET configuration = ?", [json.dumps(wanted)])
+
+    def _is_empty(self) -> bool:
+        empty: bool = self._value("SELECT count(*) FROM sqlite_master") == 0
+        if not empty and self._value("PRAGMA application_id") != APPLICATION:
+            raise _something_else(self.path)
+        return empty
 
     def _make(self, configuration: Any) -> None:
-        with self._connection:
-            self._connection.execute("BEGIN IMMEDIATE")
+        with self._writing():
             if self._value("SELECT count(*) FROM sqlite_master"):
                 return  # made meanwhile by another process
             for statement in _TABLES.split(";"):
@@ -185,12 +200,25 @@ class Store:
     @property
     def configuration(self) -> dict[str, Any]:
         """What the results depend on."""
-        found: dict[str, Any] = json.loads(self._value("SELECT configuration FROM run"))
+        found: dict[str, Any] = json.loads(self._written())
         return found
 
     def add(self, record: Record) -> None:
-        """Keep what is known of an item, all of it or nothing; what was known of it before goes."""
-        with self._connection:
+        """Keep what is known of an item, all of it or nothing; what was known of it before goes.
+
+        Raises
+        ------
+        OSError
+            If the file can't be written.
+        ValueError
+            If a run with another configuration has taken the file meanwhile.
+        """
+        with self._told(), self._writing():
+            if self._written() != self._own:
+                raise ValueError(
+                    f"`store` must be of one run; a run with other settings has begun in {str(self.path)!r} meanwhile. "
+                    f"Give each run a file of its own."
+                )
             self._connection.execute("DELETE FROM rows WHERE item = ?", [record.item])
             self._connection.execute(
                 "INSERT OR REPLACE INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -217,12 +245,12 @@ class Store:
 
     def digest(self, item: int) -> str | None:
         """Return the digest of an item that is done, be it with an error; None if it is not."""
-        found = self._connection.execute("SELECT digest FROM items WHERE item = ?", [item]).fetchone()
-        return None if found is None else str(found[0])
+        found = self._rows("SELECT digest FROM items WHERE item = ?", [item])
+        return next((str(digest) for (digest,) in found), None)
 
     def forget_failures(self) -> None:
         """Make the items that failed ones that were never tried."""
-        with self._connection:
+        with self._told(), self._writing():
             self._connection.execute("DELETE FROM items WHERE error IS NOT NULL")
 
     def done(self) -> int:
@@ -235,20 +263,20 @@ class Store:
 
     def failed(self) -> dict[int, str]:
         """Return the error of every item that failed."""
-        return dict(self._connection.execute("SELECT item, error FROM items WHERE error IS NOT NULL ORDER BY item"))
+        return dict(self._rows("SELECT item, error FROM items WHERE error IS NOT NULL ORDER BY item"))
 
     def warned(self) -> dict[int, tuple[str, ...]]:
         """Return the warnings of every item that has some."""
-        found = self._connection.execute("SELECT item, warnings FROM items WHERE warnings != '[]' ORDER BY item")
+        found = self._rows("SELECT item, warnings FROM items WHERE warnings != '[]' ORDER BY item")
         return {item: tuple(json.loads(texts)) for item, texts in found}
 
     def records(self) -> Iterator[Record]:
         """Yield all that is known, item by item in their order, one in memory at a time."""
         columns = "item, seed, cluster, target, digest, error, warnings, seconds"
-        for item, seed, group, target, digest, error, texts, seconds in self._connection.execute(
+        for item, seed, group, target, digest, error, texts, seconds in self._rows(
             f"SELECT {columns} FROM items ORDER BY item"  # noqa: S608  # a constant
         ):
-            found = self._connection.execute(
+            found = self._rows(
                 "SELECT protocol, method, domain, control, insertion, deletion, curves FROM rows WHERE item = ? "
                 "ORDER BY protocol, place",
                 [item],
@@ -280,16 +308,16 @@ class Store:
             If there are none; or the items differ in their methods or the terms of these, so that they make no table.
         """
         known = "FROM rows JOIN items USING (item) WHERE protocol = ?"
-        items = self._connection.execute(f"SELECT DISTINCT item, cluster {known} ORDER BY item", [protocol]).fetchall()
+        items = list(self._rows(f"SELECT DISTINCT item, cluster {known} ORDER BY item", [protocol]))
         if not items:
             raise ValueError(
                 f"{str(self.path)!r} has no rows of the protocol {protocol!r}: {self.done()} item(s) are done, "
                 f"{len(self.failed())} failed. Look at `report.failed`."
             )
-        first = self._connection.execute(
+        first = self._rows(
             "SELECT method, domain, control, curves FROM rows WHERE protocol = ? AND item = ? ORDER BY place",
             [protocol, items[0][0]],
-        ).fetchall()
+        )
         methods, domains, controls, blobs = zip(*first, strict=True)
         units = np.stack([_unpacked(blob)[0] for blob in blobs])
         areas = np.full((2, len(methods), len(items)), np.nan)
@@ -297,10 +325,7 @@ class Store:
         place = {key: number for number, key in enumerate(zip(methods, domains, strict=True))}
         number = {item: index for index, (item, _) in enumerate(items)}
         wanted = "curves" if curves else "NULL"
-        rows = self._connection.execute(
-            f"SELECT item, method, domain, insertion, deletion, {wanted} {known}",
-            [protocol],
-        )
+        rows = self._rows(f"SELECT item, method, domain, insertion, deletion, {wanted} {known}", [protocol])
         for item, method, domain, insertion, deletion, blob in rows:
             if (method, domain) not in place:
                 areas[:] = np.nan
@@ -330,8 +355,63 @@ class Store:
         self.close()
 
     def _value(self, query: str) -> Any:
-        with closing(self._connection.execute(query)) as found:
-            return found.fetchone()[0]
+        ((found,),) = self._rows(query)
+        return found
+
+    def _written(self) -> Any:
+        return self._value("SELECT configuration FROM run")
+
+    def _rows(self, query: str, values: Sequence[Any] = ()) -> Iterator[Any]:
+        with self._told():
+            yield from self._connection.execute(query, values)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Write all that is written meanwhile, or nothing, with no other program writing."""
+        with self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
+            yield
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Say of what SQLite raises what it means for the file."""
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            if type(error) not in (sqlite3.DatabaseError, sqlite3.OperationalError):
+                raise  # a mistake of ours
+            raise _in_words(error, self.path) from error
+
+
+def _in_words(error: sqlite3.Error, path: Path) -> Exception:
+    if _code(error) == sqlite3.SQLITE_NOTADB:
+        return _something_else(path)
+    if _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return OSError(
+            f"`store` must not be locked by another program; {str(path)!r} still is after {PATIENCE:g} s of waiting. "
+            f"Close what has it open, and call again: all that was finished is in it."
+        )
+    if _code(error) == sqlite3.SQLITE_CORRUPT:
+        return OSError(
+            f"`store` must be a whole file; {str(path)!r} is damaged. Restore a copy, or try "
+            f"`sqlite3 {path.name} .recover`, which prints what can be saved."
+        )
+    return OSError(
+        f"`store` must name a file that can be opened and written; SQLite says of {str(path)!r}: {error}. "
+        f"Name one in a folder of yours, on a disk with room."
+    )
+
+
+def _something_else(path: Path) -> ValueError:
+    return ValueError(
+        f"`store` must be a file that `benchmark` has made, or a new one; {str(path)!r} is something else. Name "
+        f"another."
+    )
+
+
+def _code(error: BaseException | None) -> int:
+    """Return the number of an error of SQLite, without what it adds in the higher bits."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 def differences(stored: Any, given: Any, where: str = "") -> list[str]:
