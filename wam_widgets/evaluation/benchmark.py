@@ -41,7 +41,7 @@ from .running import (
     require_run_seed,
     seeded,
 )
-from .statistics import require_confidence
+from .statistics import data_frame, require_confidence
 from .store import Record, Row, Store, Table
 from .tracing import KINDS, Probability, Task
 
@@ -258,9 +258,7 @@ class BenchmarkReport:
         ImportError
             If pandas is not installed.
         """
-        pandas = optional_module("pandas", "A table", "evaluation")
-        frame: pd.DataFrame = pandas.DataFrame(self.item_rows() if items else self.rows())
-        return frame
+        return data_frame(self.item_rows() if items else self.rows())
 
     def __str__(self) -> str:
         failed, warned = self.failed, self.warned
