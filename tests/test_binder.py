@@ -75,9 +75,9 @@ def test_what_is_started_may_use_one_thread_and_gives_memory_back(tmp_path: Path
     shown = 'echo "$OMP_NUM_THREADS $MALLOC_MMAP_THRESHOLD_ $0"'
     command = [str(BINDER / "start"), "bash", "-c", shown, "a word"]
     found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert found.stdout == "1 1000000 a word\n"
+    assert found.stdout == "1 4000000 a word\n"
     lessons = generate.environment(tmp_path)
-    assert (lessons["OMP_NUM_THREADS"], lessons["MALLOC_MMAP_THRESHOLD_"]) == ("1", "1000000")
+    assert (lessons["OMP_NUM_THREADS"], lessons["MALLOC_MMAP_THRESHOLD_"]) == ("1", "4000000")
     assert lessons["PATH"] == os.environ["PATH"]
 
 
