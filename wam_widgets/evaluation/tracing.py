@@ -36,8 +36,8 @@ from .ranking import EXPLANATIONS, GroupedDomain, Importance, Ranking, Terms, re
 from .selection import SAMPLES, Domain, rank, shuffled
 
 #: So many samples of inputs are made at once, though the model may run fewer: with less, calling torch takes longer
-#: than what it does. A megabyte, so that inputs are still in the cache when the model comes to them.
-_SMALL = 2**18
+#: than what it does, and memory that comes and goes between passes makes those slower. Eight megabytes in float32.
+_SMALL = 2**21
 
 Kind = Literal["insertion", "deletion"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
