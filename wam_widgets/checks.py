@@ -8,6 +8,7 @@ import numbers
 import operator
 from collections.abc import Iterable
 from importlib import import_module, metadata
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -64,6 +65,17 @@ def finite_number(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
         return None
     return float(value)
+
+
+def require_place(path: Path, name: str = "path", what: str = "the file") -> Path:
+    """Return a path if a file can stand there; errors call the argument `name`, and the file `what`."""
+    if path.is_dir():
+        raise IsADirectoryError(f"`{name}` must name a file; got the folder {str(path)!r}. Add a file name to it.")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            f"The folder of {what} must exist; got {str(path)!r}. Make it with `Path({str(path.parent)!r}).mkdir()`."
+        )
+    return path
 
 
 def optional_module(module: str, what: str, extra: str) -> ModuleType:

@@ -16,7 +16,7 @@ from typing import Any
 import anywidget
 
 from wam_widgets.attribution import Explanation
-from wam_widgets.checks import require_count
+from wam_widgets.checks import require_count, require_place
 from wam_widgets.widgets.base import Widget, joined
 from wam_widgets.widgets.explorers import show
 from wam_widgets.widgets.explorers.explorer import Explorer
@@ -81,7 +81,9 @@ def export_html(
     >>> export_html(explanation, Path(tempfile.mkdtemp()) / "three.html", wavelets=["db2"]).name
     'three.html'
     """
-    path = _require_place(path)
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"`path` must name a file; got {path!r}. Pass e.g. `path='page.html'`.")
+    path = require_place(Path(path))
     path.write_bytes(_page_of(shown, wavelets, title).encode("utf-8", "replace"))  # made before the file is opened
     return path
 
@@ -179,20 +181,6 @@ def page(parts: Sequence[Widget | str], *, title: str, style: str = "", wavelets
 </body>
 </html>
 """
-
-
-def _require_place(path: object) -> Path:
-    """Return a path as one if a file can stand there."""
-    if not isinstance(path, str | os.PathLike):
-        raise TypeError(f"`path` must name a file; got {path!r}. Pass e.g. `path='page.html'`.")
-    file = Path(path)
-    if file.is_dir():
-        raise IsADirectoryError(f"`path` must name a file; got the folder {str(path)!r}. Add a file name to it.")
-    if not file.parent.is_dir():
-        raise FileNotFoundError(
-            f"The folder of the file must exist; got {str(path)!r}. Make it with `Path({str(file.parent)!r}).mkdir()`."
-        )
-    return file
 
 
 def _page_of(shown: object, wavelets: Sequence[str | None], title: str | None) -> str:

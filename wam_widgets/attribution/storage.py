@@ -14,6 +14,7 @@ import safetensors
 import safetensors.torch
 import torch
 
+from wam_widgets.checks import require_place
 from wam_widgets.transform import Grid
 from wam_widgets.transform.grid import require_signal
 from wam_widgets.transform.wavelet import find_wavelet, require_level, require_mode
@@ -35,13 +36,7 @@ _PLAIN = ("method", "kind", "wavelet", "level", "mode", "labels", "seed", "aggre
 
 def save(explanation: Explanation, path: str | Path) -> None:
     """Write an explanation to a file (see `Explanation.save`)."""
-    path = Path(path).resolve()  # a link stays one
-    if not path.parent.is_dir():
-        raise FileNotFoundError(
-            f"The folder of the file must exist; got {str(path)!r}. Make it with `Path({str(path.parent)!r}).mkdir()`."
-        )
-    if path.is_dir():
-        raise IsADirectoryError(f"`path` must name a file; got the folder {str(path)!r}. Add a file name to it.")
+    path = require_place(Path(path).resolve())  # a link stays one
     if path.exists() and not path.is_file():
         raise FileExistsError(f"`path` must name a file; got the device or pipe {str(path)!r}. Name another.")
     tensors, header = _parts(explanation)

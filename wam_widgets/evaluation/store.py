@@ -15,6 +15,8 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
+from wam_widgets.checks import require_place
+
 #: What the header of the file says: "WAM" and the version of the tables.
 APPLICATION = 0x57414D01
 
@@ -462,12 +464,6 @@ def _require_place(given: object, *, new: bool) -> Path:
             f"`store` must name a file, which is opened again to be read; got {str(path)!r}. Pass e.g. "
             f"`store='run.sqlite'`."
         )
-    if path.is_dir():
-        raise IsADirectoryError(f"`store` must name a file; got the folder {str(path)!r}. Add a file name to it.")
-    if not new and not path.is_file():
+    if not (new or path.is_dir() or path.is_file()):
         raise FileNotFoundError(f"There is no store {str(path)!r}. Name the file that `benchmark` was given.")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(
-            f"The folder of `store` must exist; got {str(path)!r}. Make it with `Path({str(path.parent)!r}).mkdir()`."
-        )
-    return path
+    return require_place(path, "store", "`store`")
