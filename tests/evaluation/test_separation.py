@@ -125,6 +125,15 @@ def test_a_rank_is_a_sorted_place_and_equal_ones_follow_the_order(values: list[i
     assert [ranks[place] for place in expected] == list(range(len(values)))
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@given(values=st.lists(st.floats(allow_nan=False, allow_infinity=False, width=32), min_size=1, max_size=30))
+def test_any_numbers_are_ranked_as_numpy_sorts_them(values: list[float], dtype: type) -> None:
+    importance: Any = np.array([values, [-value for value in values]], dtype)  # of both signs, and both zeros
+    order = torch.arange(len(values)).expand(2, -1)
+    expected = (-importance).argsort(axis=1, kind="stable").argsort(axis=1)
+    np.testing.assert_array_equal(rank(torch.from_numpy(importance), order), expected)
+
+
 def test_a_mel_cell_masks_the_bins_of_its_filter() -> None:
     signal = noise(1)
     domain = mel_domain(FRONT_END, signal)

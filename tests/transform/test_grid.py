@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from wam_widgets.transform import Grid
-from wam_widgets.transform.grid import dimensions, require_signal
+from wam_widgets.transform.grid import dimensions, energy, require_signal
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,16 @@ def test_each_number_of_dimensions_has_its_words(
 
 def test_the_published_noise_is_that_of_the_experiments() -> None:
     assert [dimensions(count).published_noise for count in (1, 2, 3)] == [0.001, 0.25, 0.0001]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_an_energy_is_precise_however_loud_the_signal(dtype: torch.dtype) -> None:
+    loudness = torch.tensor([0, 1e-30, 1e-21, 1e-15, 1, 1e15, 1e18, 1e30], dtype=dtype)
+    signal = loudness[:, None, None] * torch.randn(8, 2, 100_000, generator=torch.Generator().manual_seed(0)).to(dtype)
+    found = energy(signal)
+    assert found.dtype == torch.float64
+    expected = np.square(signal.double().numpy()).sum((1, 2))  # NumPy's
+    np.testing.assert_allclose(found, expected, rtol=1e-6 if dtype == torch.float32 else 1e-12)
 
 
 def test_a_grid_can_be_told_and_not_changed() -> None:

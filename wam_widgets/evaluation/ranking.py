@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from wam_widgets.attribution import Explanation
@@ -79,7 +79,7 @@ class GroupedDomain:
         """Return the energy of every unit."""
         return self.grouped(self.inner.energy(parts))
 
-    def keep(self, parts: Any, which: Bool[Tensor, "item position"]) -> Tensor:
+    def keep(self, parts: Any, which: Shaped[Tensor, "item position"]) -> Tensor:
         """Return the signal made of these units only."""
         return self.inner.keep(parts, which.gather(1, self.labels.expand(len(which), -1)))
 

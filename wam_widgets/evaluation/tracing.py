@@ -256,8 +256,8 @@ class Task:
         r"""Return what the model sees at every step, (step + 1, channel, \*space), and its energy, (step + 1,)."""
         builder = _Builder(self, ranking.domain, item, (kind,))
         counts = torch.as_tensor(self._counts(ranking))
-        ranks = self._ranks(ranking, item).expand(len(counts), -1)
-        made, energies = builder.perturbed(ranks, counts)[kind]
+        ranks = builder.comparable(self._ranks(ranking, item)).expand(len(counts), -1)
+        made, energies = builder.perturbed(builder.first(counts, ranks))[kind]
         start, end = builder.baselines[kind], builder.signal
         if kind == "deletion":
             start, end = end, start
@@ -303,17 +303,19 @@ class Task:
             first, last = (ends[1 + number], ends[0]) if kind == "insertion" else (ends[0], ends[1 + number])
             table[0, number, :, 0], table[0, number, :, -1] = first, last
         if len(interior):
-            ranks = torch.cat([self._ranks(ranking, item) for ranking in rankings])
+            ranks = builder.comparable(torch.cat([self._ranks(ranking, item) for ranking in rankings]))
             row = torch.arange(len(rankings), device=ranks.device).repeat_interleave(len(interior))
             count = torch.as_tensor(interior, device=ranks.device).repeat(len(rankings))
             done, found = 0, []
             while done < len(row):
-                part = slice(done, done + -(-scorer.at_once(builder.signal) // len(kinds)))
-                made = builder.perturbed(ranks.index_select(0, row[part]), count[part])
-                inputs, energies = zip(*made.values(), strict=True)
-                scores = scorer.score(partial(torch.cat, inputs), item).unflatten(0, (len(kinds), -1))
-                found.append(torch.stack([scores, torch.stack(energies).to(scores)]))
-                done += found[-1].shape[2]
+                part = slice(done, done + scorer.at_once(builder.signal, len(kinds)))
+                which = builder.first(count[part], ranks.index_select(0, row[part]))
+                pairs = [
+                    (scorer.score(partial(builder.inputs, kind, which), item, made=inputs), energies)
+                    for kind, (inputs, energies) in builder.perturbed(which).items()
+                ]
+                found.append(torch.stack([torch.stack([score, energy.to(score)]) for score, energy in pairs], dim=1))
+                done += len(which)
             table[..., 1:-1] = torch.cat(found, dim=2).unflatten(2, (len(rankings), -1)).cpu().numpy()
         table = table[..., np.searchsorted(np.concatenate([[0], interior, [counts[-1]]]), counts)]
 
@@ -353,12 +355,19 @@ class _Builder:
             shared = self._shared and self._parts
             self._parts[kind] = next(iter(self._parts.values())) if shared else domain.analyse(whole)
 
-    def perturbed(self, ranks: Tensor, counts: Tensor) -> dict[Kind, tuple[Tensor, Tensor]]:
-        r"""Insert, and delete, the first `counts` units: inputs, shape (row, channel, \*space), and energies, (row,).
+    def comparable(self, ranks: Tensor) -> Tensor:
+        """Return ranks as floats, as which they are compared several times as fast: as large as they have to be."""
+        return ranks.to(torch.float32 if ranks.shape[1] < 2**24 else torch.float64)
+
+    def first(self, counts: Tensor, ranks: Tensor) -> Tensor:
+        """Return 1 where a unit is among the first so many, else 0, shape (row, unit): quicker than truth values."""
+        return torch.lt(ranks, counts.to(ranks)[:, None], out=self.signal.new_empty(ranks.shape))
+
+    def perturbed(self, which: Tensor) -> dict[Kind, tuple[Tensor, Tensor]]:
+        r"""Insert, and delete, some units: inputs, shape (row, channel, \*space), and energies, shape (row,).
 
         The energy is what was inserted or deleted, as a fraction.
         """
-        which = ranks < counts.to(ranks.device)[:, None]
         made: dict[Kind, tuple[Tensor, Tensor]] = {}
         kept: Tensor | None = None
         for kind, parts in self._parts.items():
@@ -369,6 +378,10 @@ class _Builder:
             inputs = present if self._from_nothing[kind] else self.baselines[kind] + present
             made[kind] = self._stretch(inputs), left if kind == "insertion" else 1 - left
         return made
+
+    def inputs(self, kind: Kind, which: Tensor) -> Tensor:
+        """Make the inputs of one curve once more."""
+        return self.perturbed(which)[kind][0]
 
     def _stretch(self, inputs: Tensor) -> Tensor:
         if not self._stretched:
@@ -394,17 +407,20 @@ class Scorer:
     sub_batch: SubBatch
     meter: Meter
 
-    def at_once(self, like: Tensor) -> int:
-        r"""Return how many inputs like one, shape (1, channel, \*space), to make at once: whole sub-batches."""
-        size = self.sub_batch.size
-        return size * max(1, _SMALL // (size * like.numel()))
+    def at_once(self, like: Tensor, kinds: int = 1) -> int:
+        r"""Return how many inputs of each kind, like one of shape (1, channel, \*space), to make at once.
 
-    def score(self, make: Callable[[], Tensor], item: int) -> Tensor:
-        """Return the score of every input that `make` makes, shape (row,).
+        They are whole sub-batches.
+        """
+        size = self.sub_batch.size
+        return size * max(1, _SMALL // (size * like.numel() * kinds))
+
+    def score(self, make: Callable[[], Tensor], item: int, made: Tensor | None = None) -> Tensor:
+        """Return the score of every input that `make` makes, or has `made` already, shape (row,).
 
         They are made again after memory ran out, since a model may have changed them in place by then.
         """
-        inputs, spoilt, done, found = make(), False, 0, []
+        inputs, spoilt, done, found = make() if made is None else made, False, 0, []
         while done < len(inputs):
             if spoilt:
                 inputs, spoilt = make(), False
