@@ -1,7 +1,7 @@
 """Times that can be compared, on a machine whose speed drifts."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
 Name = TypeVar("Name")
@@ -15,12 +15,18 @@ def seconds(work: Work) -> float:
     return time.perf_counter() - began
 
 
-def interleaved(contestants: Mapping[Name, Work], rounds: int) -> dict[Name, list[float]]:
-    """Time every contestant once a round, every second round in reverse, so that drift meets all alike."""
-    times: dict[Name, list[float]] = {name: [] for name in contestants}
+def turns(names: Iterable[Name], rounds: int) -> Iterator[Name]:
+    """Yield every name once a round, every second round in reverse, so that drift meets all alike."""
+    order = list(names)
     for number in range(rounds):
-        for name in list(contestants)[:: -1 if number % 2 else 1]:
-            times[name].append(seconds(contestants[name]))
+        yield from reversed(order) if number % 2 else order
+
+
+def interleaved(contestants: Mapping[Name, Work], rounds: int) -> dict[Name, list[float]]:
+    """Time every contestant once a round."""
+    times: dict[Name, list[float]] = {name: [] for name in contestants}
+    for name in turns(contestants, rounds):
+        times[name].append(seconds(contestants[name]))
     return times
 
 
