@@ -28,10 +28,10 @@ def rows(rounds: int) -> Sequence[Row]:
     """Measure curves of an image, a sound and a volume, and Grad-CAM of one image and eight."""
     image, listener, volume = resnet18(), resnet_listener(), small_volume_network()
     return [
-        *_curves("image, 224 x 224, haar level 5", image, photos(1), "haar", 5, rounds),
-        *_curves("image, 224 x 224, db4 level 4", image, photos(1), "db4", 4, rounds),
-        *_curves("sound, 1 s at 44.1 kHz, db4 level 6", listener, sound(1), "db4", 6, rounds),
-        *_curves("volume, 32 x 32 x 32, haar level 3", volume, voxels(1, 32), "haar", 3, rounds),
+        *_curves("image, 224 x 224, haar level 5", image, photos(1), "haar", 5, 3 * rounds),
+        *_curves("image, 224 x 224, db4 level 4", image, photos(1), "db4", 4, 3 * rounds),
+        *_curves("sound, 1 s at 44.1 kHz, db4 level 6", listener, sound(1), "db4", 6, 3 * rounds),
+        *_curves("volume, 32 x 32 x 32, haar level 3", volume, voxels(1, 32), "haar", 3, 3 * rounds),
         *_gradcam(image, 1, 5 * rounds),
         *_gradcam(image, 8, rounds),
     ]
