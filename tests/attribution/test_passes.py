@@ -134,6 +134,16 @@ def test_a_sub_batch_grows_while_the_time_per_pass_falls(timings: dict[int, floa
     assert settle(timings).size == best
 
 
+def test_a_machine_that_is_slow_for_a_while_does_not_choose_the_size() -> None:
+    found = SubBatch()
+    for number in range(100):
+        if found.settled:
+            break
+        slow = 1.2 if 4 <= number < 7 else 1.0  # while four at once are tried
+        found._learn(slow * {1: 1.3, 2: 1.1, 4: 1.0, 8: 1.2}[found.size])
+    assert found.size == 4
+
+
 def test_on_the_cpu_no_more_samples_are_run_at_once_than_fit_comfortably() -> None:
     signals = {1: torch.empty(1, 1, 60 * 44_100), 8: torch.empty(3, 1, 2**19), 2: torch.empty(1, 3, 700, 900)}
     for most, signal in signals.items():

@@ -56,7 +56,7 @@ def _curves(what: str, model: nn.Module, signal: Tensor, wavelet: str | None, le
         "insertion": partial(wam.insertion, model, signal, given, **options),
         "evaluate": partial(wam.evaluate, model, signal, {"it": given}, controls=1, **options),
     }
-    contestants["insertion"]()  # finds the sub-batch, which is remembered for the model
+    contestants["evaluate"]()  # finds the sub-batch, which is remembered for the model
     times = interleaved(contestants, rounds)
     settled = sub_batch_for(model, signal, None, "auto", forward_only=True).size
     # Both curves of three orders, whose ends are shared: all, and none for either curve. Per input, as the bare passes.

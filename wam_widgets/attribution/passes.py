@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import random
 import signal as signals
+import statistics
 import threading
 import time
 import warnings
@@ -318,21 +319,26 @@ _MOST_SAMPLES = 2**22
 _LEAST_TRIED = 4
 
 
+#: So often the two sizes that seem best take turns at the end, if the second takes at most so many times as long.
+_TURNS, _CLOSE = 4, 1.15
+
+
 @dataclass(slots=True, eq=False)
 class SubBatch:
     """How many passes to run at once: a fixed number, or what turns out fastest.
 
     "auto" starts with one pass and doubles, up to `most`, while the time per pass falls, and up to four if it doesn't
-    rise much: a lucky first time must not end the search. On two cores and EfficientNet-Lite0 four are the fastest:
-    more no longer fit the caches. It halves when memory runs out.
+    rise much: a lucky first time must not end the search. The best two then take turns, as the machine may have been
+    slower while one of them was tried. On two cores and EfficientNet-Lite0 four are the fastest: more no longer fit the
+    caches. It halves when memory runs out.
     """
 
     size: int = 1
     settled: bool = False
     fixed: bool = False
     most: float = math.inf
-    best: dict[int, float] = field(default_factory=dict)  # size -> least seconds per pass
-    tries: dict[int, int] = field(default_factory=dict)
+    times: dict[int, list[float]] = field(default_factory=dict)  # size -> seconds per pass, of every time
+    growing: bool = True  # until the best two take turns
 
     def next(self, left: int) -> int:
         """Return how many of the passes that are left to run at once; the last sub-batches are alike, not one tiny."""
@@ -353,18 +359,34 @@ class SubBatch:
             self._learn((time.perf_counter() - start) / count)
 
     def _learn(self, seconds: float) -> None:
-        """Take note of the seconds per pass that the present size took."""
-        self.tries[self.size] = self.tries.get(self.size, 0) + 1
-        self.best[self.size] = min(self.best.get(self.size, seconds), seconds)
-        least = min((each for size, each in self.best.items() if size < self.size), default=math.inf)
-        faster = self.best[self.size] < 0.97 * least and self.tries[self.size] > 1  # the first of each size warms up
-        if not faster and self.tries[self.size] < 3:  # thrice no faster: not the machine's fault
+        """Take note of the seconds per pass that the present size took, and choose the next size."""
+        self.times.setdefault(self.size, []).append(seconds)
+        if self.growing:
+            self._grow({size: min(each) for size, each in self.times.items()})
+        if not self.growing:
+            self._take_turns()
+
+    def _grow(self, best: dict[int, float]) -> None:
+        least = min((each for size, each in best.items() if size < self.size), default=math.inf)
+        tries = len(self.times[self.size])
+        faster = best[self.size] < 0.97 * least and tries > 1  # the first of each size warms up
+        if not faster and tries < 3:  # thrice no faster: not the machine's fault
             return
-        near = self.size < _LEAST_TRIED and self.best[self.size] < 1.25 * least
+        near = self.size < _LEAST_TRIED and best[self.size] < 1.25 * least
         if (faster or near) and 2 * self.size <= self.most:
             self.size *= 2
         else:
-            self.size = min(size for size, each in self.best.items() if each <= 1.03 * min(self.best.values()))
+            first, *others = sorted(best, key=lambda size: best[size])
+            self.times = {size: [] for size in (first, *others[:1]) if best[size] <= _CLOSE * best[first]}
+            self.growing = False
+
+    def _take_turns(self) -> None:
+        self.size = min(self.times, key=lambda size: len(self.times[size]))
+        if len(self.times) == 1:
+            self.settled = True
+        elif len(self.times[self.size]) == _TURNS:
+            usual = {size: statistics.median(each) for size, each in self.times.items()}
+            self.size = min(size for size, each in usual.items() if each <= 1.03 * min(usual.values()))
             self.settled = True
 
     def shrink(self, count: int, error: BaseException) -> None:
