@@ -30,8 +30,8 @@ def rows(rounds: int) -> Sequence[Row]:
     return [
         *_curves("image, 224 x 224, haar level 5", image, photos(1), "haar", 5, 3 * rounds),
         *_curves("image, 224 x 224, db4 level 4", image, photos(1), "db4", 4, 3 * rounds),
-        *_curves("sound, 1 s at 44.1 kHz, db4 level 6", listener, sound(1), "db4", 6, 3 * rounds),
-        *_curves("volume, 32 x 32 x 32, haar level 3", volume, voxels(1, 32), "haar", 3, 3 * rounds),
+        *_curves("sound, 1 s at 44.1 kHz, db4 level 6", listener, sound(1), "db4", 6, 5 * rounds),
+        *_curves("volume, 32 x 32 x 32, haar level 3", volume, voxels(1, 32), "haar", 3, 5 * rounds),
         *_gradcam(image, 1, 5 * rounds),
         *_gradcam(image, 8, rounds),
     ]
